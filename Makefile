@@ -1,0 +1,56 @@
+# One word, one deed. Nothing has to be done by hand before any of these.
+SHELL := /bin/bash
+PY := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help setup lock fmt lint types imports test e2e cluster cluster-down demo bench check
+
+help:  ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+setup: .venv/ready  ## the Python environment, from the lock
+
+.venv/ready: requirements-dev.lock pyproject.toml
+	@test -x $(PY) || python3 -m venv .venv
+	@test -x .venv/bin/uv || $(PY) -m pip install --quiet uv==0.13.8
+	@.venv/bin/uv pip install --quiet --python $(PY) --require-hashes -r requirements-dev.lock
+	@.venv/bin/uv pip install --quiet --python $(PY) --no-deps --editable .
+	@touch $@
+
+lock:  ## pin every dependency by hash again
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements.lock
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev pyproject.toml -o requirements-dev.lock
+
+fmt: setup  ## format the code
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix --quiet .
+
+lint: setup  ## style, and unused or missing dependencies
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/deptry gitopsd
+
+types: setup  ## mypy, strict
+	.venv/bin/mypy
+
+imports: setup  ## the floors of the house
+	.venv/bin/lint-imports
+
+test: setup  ## everything but the real kubelet
+	$(PY) -m pytest -m "not kubelet and not bench"
+
+e2e: setup  ## what needs a real kubelet
+	$(PY) -m pytest -m kubelet
+
+cluster: setup  ## a real Kubernetes on this machine; the last line is its kubeconfig
+	@$(PY) -m rig up
+
+cluster-down: setup  ## end it; nothing is left
+	@$(PY) -m rig down
+
+demo: setup  ## the whole job, shown on a cluster of its own
+	@$(PY) -m demo
+
+bench: setup  ## the bounds, measured as ratios in one run
+	$(PY) -m pytest -m bench -s
+
+check: lint types imports test  ## what CI runs

@@ -1,0 +1,1 @@
+"""Thinking. Pure: values in, values out; no I/O, no clock, no logging."""

@@ -1,0 +1,123 @@
+"""What the story needs from the world. Small Protocols; each has one adapter and one fake under one contract test.
+
+Rule for every adapter: not knowing is an exception (``core.errors``), never an empty answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from gitopsd.core.model import Applied, Desired, Environment, File, Inventory, Live, ObjectRef, Wanted
+from gitopsd.core.plan import Change, Prune
+from gitopsd.core.record import Record
+
+
+class Source(Protocol):
+    """The environments repository, as last fetched. Fetching is the daemon's beat, not the pass's."""
+
+    def resolve(self, environment: Environment) -> Wanted:
+        """Return the environment's subtree at the newest revision known; ``stale`` when the last fetch failed.
+
+        Raises:
+            SourceError: nothing was ever fetched, or the directory is not in that revision.
+        """
+
+    def read(self, environment: Environment, wanted: Wanted) -> tuple[File, ...]:
+        """Return every regular file below the environment's directory, in path order.
+
+        Raises:
+            SourceError: the files could not be read whole.
+            RenderError: the directory holds what we never follow (a symlink, a submodule), or is too large.
+        """
+
+
+class Renderer(Protocol):
+    """Turns a revision's directory into objects."""
+
+    def render(self, environment: Environment, wanted: Wanted) -> Desired:
+        """Return the objects; never none of them by accident.
+
+        Raises:
+            RenderError: with every problem found, each with file and line.
+            SourceError: the files could not be read.
+        """
+
+
+class Cluster(Protocol):
+    """The only road to the objects. Every call has a deadline and may raise ``ClusterError``."""
+
+    def scopes(self, kinds: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], bool]:
+        """Say for each (apiVersion, kind) that is served whether it is namespaced; a kind not served is left out."""
+
+    def observe(self, environment: Environment, desired: Desired, inventory: Inventory, since: datetime | None) -> Live:
+        """Look at every object of the desired set and of the inventory; ask the server's dry-run where needed.
+
+        ``since`` is when the rollout began (for ``Live.blind_s``).
+        """
+
+    def apply(self, environment: Environment, changes: Sequence[Change]) -> tuple[Applied, ...]:
+        """Write the changes, side by side; one answer each, in their order. Raises only when nothing was written."""
+
+    def prune(self, environment: Environment, prunes: Sequence[Prune]) -> tuple[Applied, ...]:
+        """Delete what a fresh read still proves to be ours; one answer each. ``gone`` only when NotFound was seen."""
+
+
+class Store(Protocol):
+    """The record and the snapshots, kept in the cluster."""
+
+    def load(self, environment: Environment) -> Record:
+        """Return the record; an empty one when there is surely none.
+
+        Raises:
+            ClusterError: it could not be read.
+            PlanRefused: it is damaged, newer than us, or another tool's.
+        """
+
+    def save(self, environment: Environment, record: Record) -> Record:
+        """Write by compare-and-swap; return the record with its new version.
+
+        Raises:
+            Superseded: somebody else wrote since it was loaded.
+        """
+
+    def keep_snapshot(self, environment: Environment, desired: Desired, needed: frozenset[str]) -> None:
+        """Keep the set under its digest, before its first write; drop the ones whose digest is not in ``needed``."""
+
+    def recall(self, environment: Environment, digest: str) -> Desired:
+        """Return a kept set.
+
+        Raises:
+            PlanRefused: it is not there, or damaged.
+        """
+
+
+class Claims(Protocol):
+    """Which environment wants which object at this moment, so that a move is a handover and not a delete."""
+
+    def exchange(self, environment: Environment, refs: frozenset[ObjectRef]) -> Mapping[ObjectRef, str]:
+        """Say what this environment wants; return who else wants which of all objects, by environment name."""
+
+    def knows(self, environment: str) -> bool:
+        """Return whether that environment has said what it wants since we started."""
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> datetime:
+        """Return the instant, in UTC, never going backwards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """All of them."""
+
+    source: Source
+    renderer: Renderer
+    cluster: Cluster
+    store: Store
+    claims: Claims
+    clock: Clock
