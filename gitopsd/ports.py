@@ -6,11 +6,11 @@ Rule for every adapter: not knowing is an exception (``core.errors``), never an 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from gitopsd.core.model import Applied, Desired, Environment, File, Inventory, Live, ObjectRef, Wanted
+from gitopsd.core.model import Applied, Desired, Environment, File, Inventory, Json, Live, ObjectRef, Wanted
 from gitopsd.core.plan import Change, Prune
 from gitopsd.core.record import Record
 
@@ -109,6 +109,38 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the instant, in UTC, never going backwards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request to the API server. ``user`` is impersonated; empty = ourselves. ``body`` goes out as it is."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = field(default=None, repr=False)
+    content_type: str = "application/json"
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said: any status it chose. ``body`` is its JSON, or text when it sent none."""
+
+    status: int
+    body: Json = field(repr=False)
+    warnings: tuple[str, ...] = ()
+
+
+class Api(Protocol):
+    """The narrow road to the API server for rooms that keep a few objects of their own (record, lease)."""
+
+    def call(self, call: Call) -> Answer:
+        """Send it; wait out 429 and the like within the deadline.
+
+        Raises:
+            ClusterError: there was no whole answer; a write may or may not have happened.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -177,7 +177,8 @@ class LiveObject:
 
     ``fingerprint`` covers all but status and what the server alone writes. ``part_of`` is its apply-set label;
     ``owner`` names, in words, who else has a claim on it (``Helm release shop/web``, ``environment staging``), or is
-    empty. ``body`` is there only when the object was read in full this pass.
+    empty. ``protection`` says why it must not be pruned, or is empty. ``body`` is there only when the object was read
+    in full this pass.
     """
 
     ref: ObjectRef
@@ -187,6 +188,7 @@ class LiveObject:
     health: Health
     part_of: str = ""
     owner: str = ""
+    protection: str = ""
     body: Body | None = field(default=None, repr=False)
 
 
@@ -195,12 +197,14 @@ class Item:
     """One object of an environment's inventory.
 
     ``uid`` is empty from the moment we mean to create it until the server's answer is recorded.
-    ``digest`` is the manifest's that was applied last; ``fingerprint`` that of the server's answer.
+    ``digest`` is the manifest's that was applied last; ``fingerprint`` that of the server's answer; ``born`` is the
+    digest of the set that first brought the object.
     """
 
     uid: str = ""
     digest: str = ""
     fingerprint: str = ""
+    born: str = ""
 
 
 Inventory: TypeAlias = "Mapping[ObjectRef, Item]"

@@ -1,0 +1,200 @@
+"""What gitopsd remembers of one environment between passes, and the only ways in which that memory changes.
+
+Every transition returns a new record. The inventory grows before a write and shrinks only after a NotFound.
+Its size does not grow with history times objects: history and holds are bounded and name no objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from gitopsd.core.model import Applied, Desired, Inventory, Item, ObjectRef, Revision
+
+HISTORY_MAX = 20
+HELD_MAX = 20
+KEPT_MAX = 3
+CORRECTIONS_WINDOW_S = 600.0
+
+GITOPSD = "gitopsd"
+
+
+class Trigger(StrEnum):
+    """Why a rollout began."""
+
+    COMMIT = "commit"
+    REVERT = "revert"
+    ROLLBACK = "rollback"
+
+
+class Outcome(StrEnum):
+    """What an entry of the history tells."""
+
+    KEPT = "Kept"
+    FAILED = "Failed"
+    REVERTED = "Reverted"
+    REVERT_FAILED = "RevertFailed"
+    HELD = "Held"
+    RELEASED = "Released"
+    SUSPENDED = "Suspended"
+    RESUMED = "Resumed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """The time between the first apply of a digest and its verdict.
+
+    ``changed`` are the objects that it touched; ``baseline`` the ones that were unhealthy before it began.
+    ``failing`` says since when an object has been terminally bad. ``healthy_since`` starts the soak.
+    ``failure`` is the verdict once it is final and there was nothing safe to go back to.
+    """
+
+    digest: str
+    revision: Revision
+    trigger: Trigger
+    started_at: datetime
+    changed: frozenset[ObjectRef] = frozenset()
+    baseline: frozenset[ObjectRef] = frozenset()
+    failing: Mapping[ObjectRef, datetime] = field(default_factory=dict)
+    healthy_since: datetime | None = None
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A digest that was proven healthy here; its snapshot is in the cluster."""
+
+    digest: str
+    revision: Revision
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A digest that is refused. ``back_to`` is the kept digest to be at instead; empty = stay as it is."""
+
+    digest: str
+    revision: Revision
+    why: str
+    since: datetime
+    by: str = GITOPSD
+    back_to: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspension:
+    """A pause, by a person or (``onFailure: freeze``) by gitopsd."""
+
+    by: str
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the history. ``seconds`` is how long the rollout took."""
+
+    outcome: Outcome
+    digest: str
+    revision: Revision
+    at: datetime
+    why: str = ""
+    by: str = GITOPSD
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """All of it. ``version`` is the store's token for compare-and-swap; empty = never saved."""
+
+    inventory: Inventory = field(default_factory=dict)
+    rollout: Rollout | None = None
+    kept: tuple[Kept, ...] = ()
+    held: Mapping[str, Hold] = field(default_factory=dict)
+    history: tuple[Entry, ...] = ()
+    suspended: Suspension | None = None
+    corrections: Mapping[ObjectRef, tuple[datetime, ...]] = field(default_factory=dict)
+    version: str = ""
+
+    @property
+    def last_kept(self) -> Kept | None:
+        """The newest kept digest."""
+        return self.kept[0] if self.kept else None
+
+    def rollout_of(self, digest: str) -> Rollout | None:
+        """Return the rollout under way, when it is this digest's."""
+        return self.rollout if self.rollout and self.rollout.digest == digest else None
+
+    @property
+    def snapshots_needed(self) -> frozenset[str]:
+        """Digests whose manifests may be wanted again."""
+        going_back = (hold.back_to for hold in self.held.values() if hold.back_to)
+        under_way = (self.rollout.digest,) if self.rollout else ()
+        return frozenset((*(kept.digest for kept in self.kept), *going_back, *under_way))
+
+    def begin(self, desired: Desired, rollout: Rollout) -> Record:
+        """Mean to apply a set: the inventory is the old one and the new one together, before the first write."""
+        added = {
+            manifest.ref: Item(born=desired.digest)
+            for manifest in desired.manifests
+            if manifest.ref not in self.inventory
+        }
+        return replace(self, inventory={**self.inventory, **added}, rollout=rollout)
+
+    def wrote(self, answers: Iterable[Applied], digests: Mapping[ObjectRef, str]) -> Record:
+        """Remember what the server answered; ``digests`` are those of the manifests that were sent."""
+        items = dict(self.inventory)
+        for answer in answers:
+            if answer.gone:
+                items.pop(answer.ref, None)
+            elif not answer.problem:
+                known = items.get(answer.ref, Item())
+                items[answer.ref] = replace(
+                    known, uid=answer.uid, fingerprint=answer.fingerprint, digest=digests.get(answer.ref, known.digest)
+                )
+        return replace(self, inventory=items)
+
+    def learn(self, items: Mapping[ObjectRef, Item]) -> Record:
+        """Take over what a look at the cluster showed."""
+        return replace(self, inventory={**self.inventory, **items}) if items else self
+
+    def forget(self, refs: frozenset[ObjectRef]) -> Record:
+        """Drop objects that are surely gone, or that another environment has taken over."""
+        if not refs & self.inventory.keys():
+            return self
+        return replace(self, inventory={ref: item for ref, item in self.inventory.items() if ref not in refs})
+
+    def corrected(self, refs: Sequence[ObjectRef], now: datetime) -> Record:
+        """Count the corrective writes that are about to be made."""
+        recent = {
+            ref: kept
+            for ref, times in self.corrections.items()
+            if (kept := tuple(at for at in times if (now - at).total_seconds() < CORRECTIONS_WINDOW_S))
+        }
+        return replace(self, corrections=recent | {ref: (*recent.get(ref, ()), now) for ref in refs})
+
+    def watched(self, rollout: Rollout) -> Record:
+        """Remember how the rollout stands."""
+        return self if rollout == self.rollout else replace(self, rollout=rollout)
+
+    def keep(self, kept: Kept) -> Record:
+        """Accept a digest: it is what we go back to from now on."""
+        older = tuple(one for one in self.kept if one.digest != kept.digest)
+        return replace(self, kept=(kept, *older)[:KEPT_MAX], rollout=None)
+
+    def hold(self, hold: Hold) -> Record:
+        """Refuse a digest from now on; the oldest holds beyond the bound are dropped."""
+        others = {digest: one for digest, one in self.held.items() if digest != hold.digest}
+        newest = dict(list({**others, hold.digest: hold}.items())[-HELD_MAX:])
+        stopped = None if self.rollout and self.rollout.digest == hold.digest else self.rollout
+        return replace(self, held=newest, rollout=stopped)
+
+    def release(self, digest: str) -> Record:
+        """Lift a hold."""
+        return replace(self, held={name: hold for name, hold in self.held.items() if name != digest})
+
+    def note(self, entry: Entry) -> Record:
+        """Write a line of history."""
+        return replace(self, history=(entry, *self.history)[:HISTORY_MAX])
