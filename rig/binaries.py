@@ -1,0 +1,159 @@
+"""The pinned programs: built once from Go modules, kept by the digest of what they are made of."""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rig.errors import RigError
+from rig.golang import find_go
+from rig.paths import GO_MODULES, cache_root
+from rig.say import say
+
+KUBERNETES = "v1.35.4"
+_VERSIONED = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+_VERSION = {"gitVersion": KUBERNETES, "gitMajor": "1", "gitMinor": KUBERNETES.split(".")[1]}
+_FLAGS = (
+    "-mod=readonly",
+    "-trimpath",
+    "-buildvcs=false",
+    "-ldflags=-s -w " + " ".join(f"-X {m}.{name}={value}" for m in _VERSIONED for name, value in _VERSION.items()),
+)
+_ROOM_TO_BUILD = 4 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """One program, the pinned module it comes from, and what a first build takes on two cores."""
+
+    name: str
+    module: str
+    package: str
+    first_build_s: int
+
+
+CATALOGUE = {
+    binary.name: binary
+    for binary in (
+        Binary("etcd", "kubernetes", "go.etcd.io/etcd/server/v3", 45),
+        Binary("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", 200),
+        Binary("kube-controller-manager", "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", 45),
+        Binary("kube-scheduler", "kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", 15),
+        Binary("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl", 45),
+        Binary("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", 90),
+        Binary("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet", 30),
+        Binary("kube-proxy", "kubernetes", "k8s.io/kubernetes/cmd/kube-proxy", 10),
+        Binary("coredns", "coredns", "github.com/coredns/coredns", 100),
+        Binary("kustomize", "kustomize", "sigs.k8s.io/kustomize/kustomize/v5", 15),
+        Binary("helm", "helm", "helm.sh/helm/v4/cmd/helm", 120),
+    )
+}
+
+
+def binary_path(name: str) -> Path:
+    """Where the program lies, or will lie once built."""
+    return _module_folder(CATALOGUE[name].module) / name
+
+
+def build(names: Sequence[str]) -> dict[str, Path]:
+    """Make sure these programs exist; build only those that do not."""
+    for name in names:
+        if name not in CATALOGUE:
+            raise RigError(f"The rig knows no program '{name}'", remedy=f"It builds: {', '.join(CATALOGUE)}.")
+    if any(not binary_path(name).exists() for name in names):
+        _build_missing(names)
+    return {name: binary_path(name) for name in names}
+
+
+def _build_missing(names: Sequence[str]) -> None:
+    go = find_go()
+    cache_root().mkdir(parents=True, exist_ok=True)
+    with _only_builder() as lock:
+        _remove_half_made()
+        for number, name in enumerate(names, start=1):
+            if not binary_path(name).exists():
+                say(f"{number} of {len(names)}: {name}, {_roughly(CATALOGUE[name].first_build_s)} the first time")
+                _build_one(CATALOGUE[name], go, lock)
+
+
+def _build_one(binary: Binary, go: Path, lock: int) -> None:
+    target = binary_path(binary.name)
+    _require_room(cache_root())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    half_made = target.with_name(f".{binary.name}.tmp")
+    started = time.monotonic()
+    # The compiler holds the lock too: it may outlive a builder that is killed.
+    built = subprocess.run(
+        ["nice", go, "build", *_FLAGS, "-o", half_made, binary.package],
+        cwd=GO_MODULES / binary.module,
+        env=_environment(),
+        pass_fds=[lock],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if built.returncode != 0:
+        half_made.unlink(missing_ok=True)
+        raise _build_failed(binary, built.stderr)
+    half_made.rename(target)
+    say(f"{binary.name} built in {time.monotonic() - started:.0f} s")
+
+
+def _build_failed(binary: Binary, output: str) -> RigError:
+    last = " / ".join(line.strip() for line in output.strip().splitlines()[-3:])
+    if "no space left on device" in output:
+        return _disk_full(cache_root())
+    return RigError(
+        f"Building {binary.name} failed: {last}",
+        remedy="Check that the Go module proxy answers (`go env GOPROXY`), then run the same command again.",
+    )
+
+
+def _require_room(folder: Path) -> None:
+    if shutil.disk_usage(folder).free < _ROOM_TO_BUILD:
+        raise _disk_full(folder)
+
+
+def _disk_full(folder: Path) -> RigError:
+    return RigError(
+        f"The disk that holds {folder} is too full to build on",
+        remedy=f"Free {_ROOM_TO_BUILD // 1024**3} GiB there or point XDG_CACHE_HOME at another disk.",
+    )
+
+
+@contextmanager
+def _only_builder() -> Iterator[int]:
+    with (cache_root() / "build.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another build is running: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
+
+
+def _remove_half_made() -> None:
+    for left in (cache_root() / "bin").glob("*/.*.tmp"):
+        left.unlink(missing_ok=True)
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
+
+
+def _module_folder(module: str) -> Path:
+    made_of = hashlib.sha256(repr((_FLAGS, platform.machine())).encode())
+    for pin in ("go.mod", "go.sum"):
+        made_of.update((GO_MODULES / module / pin).read_bytes())
+    return cache_root() / "bin" / f"{module}-{made_of.hexdigest()[:12]}"
+
+
+def _roughly(seconds: int) -> str:
+    return f"about {seconds} s" if seconds < 100 else f"about {round(seconds / 60)} min"  # noqa: PLR2004 - where minutes read better
