@@ -14,6 +14,7 @@ from rig.binaries import build
 from rig.cluster import Cluster, Nodes, Ports, load_cluster
 from rig.errors import RigError
 from rig.paths import cluster_folder, clusters_root
+from rig.played import await_played_node, start_played_node
 from rig.ports import free_ports, require_free
 from rig.programs import Identity, myself
 from rig.say import say
@@ -119,8 +120,10 @@ def _start(cluster: Cluster) -> None:
     controlplane.start_api_server(cluster)
     controlplane.await_api_server(cluster)
     controlplane.start_controllers(cluster)
-    if cluster.nodes is not Nodes.NONE:
+    if cluster.nodes is Nodes.KWOK:
         controlplane.start_scheduler(cluster)
+        start_played_node(cluster)
+        await_played_node(cluster)
     controlplane.await_controllers(cluster)
     say(f"cluster '{cluster.name}' is up: {cluster.server}")
 

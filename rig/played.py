@@ -1,0 +1,80 @@
+"""Nodes played by kwok: real scheduling and real controllers, only the kubelet is an actor. No root needed."""
+
+from typing import Any
+
+import yaml
+
+from rig.binaries import KUBERNETES, binary_path
+from rig.cluster import Cluster
+from rig.kubeconfig import write_for_certificate
+from rig.stages import pod_stages
+from rig.waiting import wait_for
+
+NODE = "rig-node"
+_PLAYED = {"kwok.x-k8s.io/node": "fake"}
+_ROOM = {"cpu": "64", "memory": "256Gi", "ephemeral-storage": "1Ti", "pods": "5000"}
+_NODE_INFO = {
+    "architecture": "amd64",
+    "bootID": "",
+    "containerRuntimeVersion": "kwok://0.7.0",
+    "kernelVersion": "",
+    "kubeProxyVersion": "",
+    "kubeletVersion": KUBERNETES,
+    "machineID": "",
+    "operatingSystem": "linux",
+    "osImage": "played by kwok",
+    "systemUUID": "",
+}
+
+
+def start_played_node(cluster: Cluster) -> None:
+    """Register one node and let kwok play its kubelet."""
+    stages = cluster.folder / "stages.yaml"
+    stages.write_text(yaml.safe_dump_all(pod_stages(), sort_keys=False))
+    pair = cluster.authority.sign_client("kwok", "system:kwok", ["system:masters"])
+    kubeconfig = cluster.folder / "kwok.kubeconfig"
+    write_for_certificate(kubeconfig, cluster.server, cluster.authority.pair("ca").certificate, pair)
+    (key, value), *_ = _PLAYED.items()
+    command = (
+        binary_path("kwok"),
+        f"--kubeconfig={kubeconfig}",
+        f"--config={stages}",
+        "--manage-all-nodes=false",
+        f"--manage-nodes-with-annotation-selector={key}={value}",
+        "--node-lease-duration-seconds=40",
+        "--cidr=10.244.0.1/16",
+    )
+    cluster.programs.start("kwok", command)
+    cluster.api().create("/api/v1/nodes", _node())
+
+
+def await_played_node(cluster: Cluster) -> None:
+    """Return when pods can be scheduled there."""
+    api = cluster.api()
+
+    def schedulable() -> bool:
+        cluster.programs.require_running("kwok")
+        node = api.get(f"/api/v1/nodes/{NODE}")
+        conditions = node["status"].get("conditions", [])
+        ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+        return ready and not node["spec"].get("taints")
+
+    wait_for("the played node to be ready", schedulable, deadline_s=60)
+
+
+def _node() -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": NODE,
+            "annotations": _PLAYED,
+            "labels": {"kubernetes.io/hostname": NODE, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"},
+        },
+        "status": {
+            "addresses": [{"type": "InternalIP", "address": "10.0.0.10"}, {"type": "Hostname", "address": NODE}],
+            "capacity": _ROOM,
+            "allocatable": _ROOM,
+            "nodeInfo": _NODE_INFO,
+        },
+    }
