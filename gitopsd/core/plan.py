@@ -66,9 +66,9 @@ class Plan:
     """All of it, in the order in which it would go.
 
     ``changes`` wait for nothing but each other; ``waiting`` are those behind a closed gate, in words.
-    ``rejections`` make the digest impossible; ``conflicts`` need a person or another environment.
-    ``prunes`` come after keep; ``kept_back`` says why a leftover is not pruned. ``learned`` and ``forgotten`` are what
-    the inventory must take over without any write.
+    ``rejections`` make the digest impossible; ``conflicts`` need a person or another environment; ``fighting`` are
+    objects that somebody else keeps changing. ``prunes`` come after keep; ``kept_back`` says why a leftover is not
+    pruned. ``learned`` and ``forgotten`` are what the inventory must take over without any write.
     """
 
     digest: str

@@ -107,8 +107,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """All of it. ``version`` is the store's token for compare-and-swap; empty = never saved."""
+    """All of it.
 
+    ``current`` is the digest that was last begun: where the cluster is, or is going. ``version`` is the store's token
+    for compare-and-swap; empty = never saved.
+    """
+
+    current: str = ""
     inventory: Inventory = field(default_factory=dict)
     rollout: Rollout | None = None
     kept: tuple[Kept, ...] = ()
@@ -131,8 +136,7 @@ class Record:
     def snapshots_needed(self) -> frozenset[str]:
         """Digests whose manifests may be wanted again."""
         going_back = (hold.back_to for hold in self.held.values() if hold.back_to)
-        under_way = (self.rollout.digest,) if self.rollout else ()
-        return frozenset((*(kept.digest for kept in self.kept), *going_back, *under_way))
+        return frozenset((*(kept.digest for kept in self.kept), *going_back, self.current)) - {""}
 
     def begin(self, desired: Desired, rollout: Rollout) -> Record:
         """Mean to apply a set: the inventory is the old one and the new one together, before the first write."""
@@ -141,7 +145,7 @@ class Record:
             for manifest in desired.manifests
             if manifest.ref not in self.inventory
         }
-        return replace(self, inventory={**self.inventory, **added}, rollout=rollout)
+        return replace(self, inventory={**self.inventory, **added}, rollout=rollout, current=desired.digest)
 
     def wrote(self, answers: Iterable[Applied], digests: Mapping[ObjectRef, str]) -> Record:
         """Remember what the server answered; ``digests`` are those of the manifests that were sent."""
@@ -185,11 +189,13 @@ class Record:
         return replace(self, kept=(kept, *older)[:KEPT_MAX], rollout=None)
 
     def hold(self, hold: Hold) -> Record:
-        """Refuse a digest from now on; the oldest holds beyond the bound are dropped."""
+        """Refuse a digest from now on; the oldest holds beyond the bound are dropped.
+
+        Its rollout stays on record: what was unhealthy before it is still the baseline of what comes next.
+        """
         others = {digest: one for digest, one in self.held.items() if digest != hold.digest}
         newest = dict(list({**others, hold.digest: hold}.items())[-HELD_MAX:])
-        stopped = None if self.rollout and self.rollout.digest == hold.digest else self.rollout
-        return replace(self, held=newest, rollout=stopped)
+        return replace(self, held=newest)
 
     def release(self, digest: str) -> Record:
         """Lift a hold."""

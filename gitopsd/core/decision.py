@@ -1,0 +1,127 @@
+"""The one next step. The order of the lines in ``decide`` is the policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from gitopsd.core.errors import Problem, Stage
+from gitopsd.core.model import Desired, HealthStatus
+from gitopsd.core.plan import Cause, Change, Plan
+from gitopsd.core.record import Hold, Record, Rollout, Suspension, Trigger
+from gitopsd.core.settings import OnFailure
+from gitopsd.core.target import Target
+from gitopsd.core.verdict import Outcome, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """In sync and kept; ``because`` a person paused it, if one did."""
+
+    because: Suspension | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Write these changes. ``begins`` = they are the first of a new rollout."""
+
+    changes: tuple[Change, ...]
+    begins: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """All that can be written is written: wait for health, or for a gate."""
+
+    why: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Healthy and soaked: prune, then accept the digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revert:
+    """Hold the digest; the next pass goes back to ``back_to`` by the same road."""
+
+    why: str
+    back_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """The verdict is final, and there is nothing safe to go back to. ``freeze`` = pause as well."""
+
+    why: str
+    freeze: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Nothing safe to do: these problems, or this hold, stand in the way."""
+
+    problems: tuple[Problem, ...]
+    hold: Hold | None = None
+
+
+Decision: TypeAlias = Rest | Apply | Watch | Keep | Revert | Halt | Held
+
+
+def decide(target: Target, desired: Desired, plan: Plan, verdict: Verdict, record: Record) -> Decision:
+    """Pick the one next step."""
+    rollout = record.rollout_of(plan.digest)
+    if rollout and rollout.failure:
+        return _after_failure(rollout, plan, verdict)
+    if rollout and (plan.rejections or verdict.outcome is Outcome.FAILED):
+        return _give_up(target, desired, plan, verdict, record)
+    if plan.rejections or plan.conflicts:
+        return Held((*plan.rejections, *plan.conflicts))
+    if plan.changes or record.current != plan.digest:
+        return Apply(plan.changes, begins=record.current != plan.digest)
+    if rollout and (plan.waiting or verdict.outcome is not Outcome.HEALTHY):
+        return Watch(plan.waiting[0] if plan.waiting else verdict.why, verdict.look_again_at)
+    if rollout or plan.prunes:
+        return Keep()
+    return Rest()
+
+
+def _give_up(target: Target, desired: Desired, plan: Plan, verdict: Verdict, record: Record) -> Decision:
+    """Go back if that is safe and wanted; else stay, and say so."""
+    why = str(plan.rejections[0]) if plan.rejections else verdict.why
+    kept = record.last_kept
+    asked = desired.settings.on_failure
+    is_safe = kept is not None and kept.digest != plan.digest
+    is_ours = bool(plan.rejections) or verdict.worse_than_before
+    if kept and is_safe and is_ours and asked is OnFailure.REVERT and target.trigger is Trigger.COMMIT:
+        return Revert(why, back_to=kept.digest)
+    return Halt(why, freeze=asked is OnFailure.FREEZE and target.trigger is Trigger.COMMIT)
+
+
+def _after_failure(rollout: Rollout, plan: Plan, verdict: Verdict) -> Decision:
+    """A failed rollout that recovers by itself is kept; meanwhile only healthy objects are repaired."""
+    if not plan.changes and not plan.rejections and not plan.waiting and verdict.outcome is Outcome.HEALTHY:
+        return Keep()
+    repairs = tuple(change for change in plan.changes if change.cause is Cause.DRIFT and _was_well(change))
+    if repairs:
+        return Apply(repairs)
+    return Held((_failure(rollout),), None)
+
+
+def _was_well(change: Change) -> bool:
+    live = change.sight.live
+    return live is not None and live.health.status is HealthStatus.CURRENT
+
+
+def _failure(rollout: Rollout) -> Problem:
+    reverting = rollout.trigger is not Trigger.COMMIT
+    return Problem(
+        code="REVERT_FAILED" if reverting else "ROLLOUT_FAILED",
+        stage=Stage.HEALTH,
+        message=rollout.failure,
+        hint="commit a fix; a new commit is taken up at once"
+        if not reverting
+        else "going back did not help: look at the object named here, commit a fix, or roll back to an older revision",
+    )

@@ -1,0 +1,91 @@
+"""What to do with objects that the inventory has and the desired set has no more. Never delete on doubt.
+
+The last check of all is made again on a fresh read, just before each delete (``ownership.protection``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from gitopsd.core.errors import Problem, Stage
+from gitopsd.core.model import Desired, HealthStatus, Item, Live, LiveObject, ObjectRef
+from gitopsd.core.plan import Prune
+from gitopsd.core.record import Record
+from gitopsd.core.target import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftovers:
+    """``forgotten`` are surely gone, or another environment's by now."""
+
+    prunes: tuple[Prune, ...] = ()
+    kept_back: tuple[Problem, ...] = ()
+    forgotten: frozenset[ObjectRef] = frozenset()
+
+
+def sort_out(target: Target, desired: Desired, live: Live, record: Record) -> Leftovers:
+    """Say which leftovers may go, which stay and why, and which are none any more."""
+    forgotten = frozenset(ref for ref, found in live.leftovers.items() if found is None or _handed_over(found))
+    present = {ref: found for ref, found in live.leftovers.items() if found is not None and ref not in forgotten}
+    may_go: list[Prune] = []
+    kept_back: list[Problem] = [_unsure(ref) for ref in sorted(live.unsure)]
+    for ref, found in sorted(present.items()):
+        item = record.inventory.get(ref, Item())
+        why = _why_not(found, item, target, desired)
+        if why:
+            kept_back.append(_kept_back(ref, *why))
+        elif found.health.status is not HealthStatus.TERMINATING:
+            may_go.append(Prune(ref, item.uid))
+    found_all = Leftovers(prunes=tuple(may_go), kept_back=tuple(kept_back), forgotten=forgotten)
+    return _within_budget(found_all, target, desired, record)
+
+
+def _handed_over(found: LiveObject) -> bool:
+    return found.owner.startswith("environment ")
+
+
+def _why_not(found: LiveObject, item: Item, target: Target, desired: Desired) -> tuple[str, str] | None:
+    if found.ref in target.claimed_elsewhere:
+        return "HANDOVER_PENDING", f"waits for environment {target.claimed_elsewhere[found.ref]} to take it over"
+    if not desired.settings.prune.enabled:
+        return "PRUNE_DISABLED", "prune.enabled is false in gitopsd.yaml"
+    if found.owner or found.uid != item.uid:
+        return "PRUNE_NOT_OURS", f"it is another object by now, of {found.owner or 'an unknown maker'}"
+    if found.protection:
+        return "PRUNE_PROTECTED", found.protection
+    if not target.proven and item.born not in target.held_digests:
+        return "PRUNE_UNPROVEN", "Git could not be asked this time, so nothing proves that it is gone from there"
+    return None
+
+
+def _within_budget(found: Leftovers, target: Target, desired: Desired, record: Record) -> Leftovers:
+    """Refuse all when too many would go at once; what a held digest added does not count."""
+    counted = [prune for prune in found.prunes if record.inventory[prune.ref].born not in target.held_digests]
+    budget = max(
+        desired.settings.prune.budget_count_min,
+        len(record.inventory) * desired.settings.prune.budget_percent // 100,
+    )
+    if len(counted) <= budget:
+        return found
+    refusal = Problem(
+        code="PRUNE_BUDGET",
+        stage=Stage.PRUNE,
+        message=f"{len(counted)} of {len(record.inventory)} objects would be deleted at once; at most {budget} may",
+        hint="if this is meant, raise prune.budget in the environment's gitopsd.yaml in a commit of its own",
+        ref=str(counted[0].ref),
+    )
+    return replace(found, prunes=(), kept_back=(refusal, *found.kept_back))
+
+
+def _unsure(ref: ObjectRef) -> Problem:
+    return _kept_back(ref, "PRUNE_UNSURE", "the API server could not say for sure whether it is still there")
+
+
+def _kept_back(ref: ObjectRef, code: str, why: str) -> Problem:
+    return Problem(
+        code=code,
+        stage=Stage.PRUNE,
+        message=f"is not in Git any more, but stays: {why}",
+        hint="see docs/prune.md",
+        ref=str(ref),
+    )

@@ -1,0 +1,45 @@
+"""What one pass saw, decided and remembered: what status, the CLI and the daemon read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gitopsd.core.decision import Decision
+from gitopsd.core.errors import SourceError
+from gitopsd.core.model import Desired, Live, Wanted
+from gitopsd.core.plan import Plan
+from gitopsd.core.record import Record
+from gitopsd.core.target import Target
+from gitopsd.core.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Git:
+    """What Git says this time. ``stale`` is why it could not be asked, or why the answer may be old."""
+
+    wanted: Wanted | None = None
+    desired: Desired | None = None
+    stale: SourceError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a pass saw of a target, and what it makes of it."""
+
+    target: Target
+    desired: Desired
+    live: Live
+    plan: Plan
+    verdict: Verdict
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """What one pass saw, decided and remembered. ``look`` None = there was no target to look at."""
+
+    git: Git
+    look: Look | None
+    decision: Decision
+    record: Record

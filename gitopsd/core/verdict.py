@@ -1,0 +1,152 @@
+"""Is the rollout healthy, still going, or failed? Healths and the clock make a verdict.
+
+A false failure is the worst error.
+
+Only objects that this digest changed, or that were healthy before it, count. A terminal reason must last for its
+grace; anything else has until the deadline. Time in which the API server could not be asked is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from gitopsd.core.intents import intents_of
+from gitopsd.core.model import Desired, Health, HealthStatus, Live, ObjectRef
+from gitopsd.core.record import Rollout
+
+GRACE_S = 30.0
+# A cluster that grows by itself needs minutes for a new node: see docs/adr/0004.
+GRACE_BY_REASON_S = {"Unschedulable": 300.0}
+
+_GOOD = (HealthStatus.CURRENT, HealthStatus.PAUSED)
+
+
+class Outcome(StrEnum):
+    """The three answers."""
+
+    HEALTHY = "healthy"
+    PROGRESSING = "progressing"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One object that is not well."""
+
+    ref: ObjectRef
+    health: Health
+
+    def __str__(self) -> str:
+        return f"{self.ref}: {self.health.message or self.health.reason or self.health.status}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The answer, and why.
+
+    ``rollout`` is the rollout with what was learned (since when an object fails; since when all is well).
+    ``worse_than_before`` = an object fails that was well, or was not there, before this digest.
+    ``look_again_at`` is when time alone could change the answer.
+    """
+
+    outcome: Outcome
+    why: str = ""
+    findings: tuple[Finding, ...] = ()
+    rollout: Rollout | None = None
+    worse_than_before: bool = False
+    look_again_at: datetime | None = None
+
+
+def judge(desired: Desired, live: Live, rollout: Rollout | None, now: datetime) -> Verdict:
+    """Judge the rollout; without one, only say how things are."""
+    findings = tuple(_findings(desired, live))
+    if rollout is None:
+        return Verdict(outcome=Outcome.PROGRESSING if findings else Outcome.HEALTHY, findings=findings)
+    counted = tuple(
+        finding for finding in findings if finding.ref in rollout.changed or finding.ref not in rollout.baseline
+    )
+    failing = {
+        finding.ref: rollout.failing.get(finding.ref, now)
+        for finding in counted
+        if finding.health.status is HealthStatus.FAILED
+    }
+    if counted:
+        watched = replace(rollout, failing=failing, healthy_since=None)
+        return _unwell(counted, watched, _deadline(desired, live, rollout), now)
+    return _well(findings, desired, replace(rollout, failing={}, healthy_since=rollout.healthy_since or now), now)
+
+
+def unhealthy(desired: Desired, live: Live) -> frozenset[ObjectRef]:
+    """Return the objects that exist and are not well: the baseline of a rollout that begins now."""
+    return frozenset(finding.ref for finding in _findings(desired, live) if live.sights[finding.ref].live is not None)
+
+
+def _findings(desired: Desired, live: Live) -> Iterable[Finding]:
+    for manifest in desired.manifests:
+        if intents_of(manifest).health_ignore:
+            continue
+        found = live.sights[manifest.ref].live
+        health = found.health if found else Health(HealthStatus.NOT_FOUND, "NotFound", "does not exist yet")
+        if health.status not in _GOOD:
+            yield Finding(manifest.ref, health)
+
+
+def _deadline(desired: Desired, live: Live, rollout: Rollout) -> datetime:
+    return rollout.started_at + timedelta(seconds=desired.settings.deadline_s + live.blind_s)
+
+
+def _unwell(counted: tuple[Finding, ...], rollout: Rollout, deadline: datetime, now: datetime) -> Verdict:
+    ends = _grace_ends(counted, rollout.failing)
+    terminal = tuple(finding for finding in counted if finding.ref in ends and ends[finding.ref] <= now)
+    if terminal:
+        return _failed(terminal, rollout, "")
+    if now >= deadline:
+        seconds = (deadline - rollout.started_at).total_seconds()
+        return _failed(counted, rollout, f"not healthy after {seconds:.0f} s: ")
+    return Verdict(
+        outcome=Outcome.PROGRESSING,
+        why=_sentence(counted),
+        findings=counted,
+        rollout=rollout,
+        look_again_at=min((deadline, *ends.values())),
+    )
+
+
+def _grace_ends(counted: tuple[Finding, ...], failing: Mapping[ObjectRef, datetime]) -> Mapping[ObjectRef, datetime]:
+    return {
+        finding.ref: failing[finding.ref] + timedelta(seconds=GRACE_BY_REASON_S.get(finding.health.reason, GRACE_S))
+        for finding in counted
+        if finding.ref in failing
+    }
+
+
+def _failed(findings: tuple[Finding, ...], rollout: Rollout, prefix: str) -> Verdict:
+    return Verdict(
+        outcome=Outcome.FAILED,
+        why=prefix + _sentence(findings),
+        findings=findings,
+        rollout=rollout,
+        worse_than_before=any(finding.ref not in rollout.baseline for finding in findings),
+    )
+
+
+def _well(findings: tuple[Finding, ...], desired: Desired, rollout: Rollout, now: datetime) -> Verdict:
+    since = rollout.healthy_since or now
+    soaked_at = since + timedelta(seconds=desired.settings.soak_s)
+    if now >= soaked_at:
+        return Verdict(outcome=Outcome.HEALTHY, findings=findings, rollout=rollout)
+    return Verdict(
+        outcome=Outcome.PROGRESSING,
+        why=f"healthy; must stay so for {desired.settings.soak_s:.0f} s",
+        findings=findings,
+        rollout=rollout,
+        look_again_at=soaked_at,
+    )
+
+
+def _sentence(findings: tuple[Finding, ...]) -> str:
+    others = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return f"{findings[0]}{others}"

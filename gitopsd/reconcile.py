@@ -1,0 +1,202 @@
+"""One pass: look, decide, act once, remember. All effects go through the ports.
+
+A pass is safe to repeat and safe to interrupt: it starts from what is there, never from what the last pass meant to
+do. It is short: nothing in it waits for a rollout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Watch, decide
+from gitopsd.core.errors import ClusterError, Problem, SourceError, Stage
+from gitopsd.core.model import Applied, Environment
+from gitopsd.core.place import place
+from gitopsd.core.plan import Cause
+from gitopsd.core.planning import make_plan
+from gitopsd.core.record import GITOPSD, Entry, Hold, Kept, Outcome, Record, Rollout, Suspension, Trigger
+from gitopsd.core.target import Lost, Stay, Target, choose_target
+from gitopsd.core.verdict import judge, unhealthy
+from gitopsd.ports import Ports
+
+
+def reconcile(environment: Environment, ports: Ports) -> Pass:
+    """Bring one environment one step nearer to where it should be.
+
+    Raises:
+        GitopsdError: something could not be known; nothing was written on account of it.
+    """
+    record = ports.store.load(environment)
+    git = ask_git(environment, ports)
+    choice = choose_target(git.desired, record, proven=git.stale is None)
+    match choice:
+        case Stay(Suspension() as pause):
+            return Pass(git=git, look=None, decision=Rest(pause), record=record)
+        case Stay(Hold() as hold):
+            return Pass(git=git, look=None, decision=Held((_held(hold),), hold), record=record)
+        case Lost():
+            raise git.stale or _nothing_known(environment)
+        case Target() as target:
+            look = look_at(environment, target, record, ports)
+            decision = decide(target, look.desired, look.plan, look.verdict, record)
+            record = act(environment, decision, look, record, ports)
+            return Pass(git=git, look=look, decision=decision, record=record)
+        case _:
+            assert_never(choice)
+
+
+def ask_git(environment: Environment, ports: Ports) -> Git:
+    """Ask what the environment should be. Silence is an answer here; a bad commit is an exception.
+
+    Raises:
+        RenderError: the commit cannot be turned into objects, or leaves the operator's bounds.
+        ClusterError: the API server could not say which kinds it serves.
+    """
+    try:
+        wanted = ports.source.resolve(environment)
+        rendered = ports.renderer.render(environment, wanted)
+    except SourceError as silence:
+        return Git(stale=silence)
+    kinds = {(manifest.api_version, manifest.ref.kind) for manifest in rendered.manifests}
+    return Git(wanted=wanted, desired=place(rendered, ports.cluster.scopes(kinds), environment), stale=wanted.stale)
+
+
+def look_at(environment: Environment, target: Target, record: Record, ports: Ports) -> Look:
+    """Look at the target's objects, plan what would bring them about, and judge how they are. Writes nothing."""
+    desired = target.desired or ports.store.recall(environment, target.digest)
+    others = ports.claims.exchange(environment, frozenset(manifest.ref for manifest in desired.manifests))
+    target = replace(target, claimed_elsewhere=others)
+    rollout = record.rollout_of(desired.digest)
+    live = ports.cluster.observe(environment, desired, record.inventory, rollout.started_at if rollout else None)
+    now = ports.clock.now()
+    return Look(
+        target=target,
+        desired=desired,
+        live=live,
+        plan=make_plan(target, desired, live, record, now),
+        verdict=judge(desired, live, rollout, now),
+        at=now,
+    )
+
+
+def act(environment: Environment, decision: Decision, look: Look, record: Record, ports: Ports) -> Record:
+    """Do the one step, its intent saved first; return what is remembered now."""
+    seen = _seen(look, record)
+    match decision:
+        case Rest() | Watch() | Held():
+            return _save(environment, record, seen, ports)
+        case Apply():
+            return _apply(environment, decision, look, seen, ports)
+        case Keep():
+            return _keep(environment, look, seen, ports)
+        case Revert(why, back_to):
+            return ports.store.save(environment, _hold(look, seen, why, back_to))
+        case Halt():
+            return ports.store.save(environment, _halt(decision, look, seen))
+        case _:
+            assert_never(decision)
+
+
+def _seen(look: Look, record: Record) -> Record:
+    known = record.learn(look.plan.learned).forget(look.plan.forgotten)
+    return known.watched(look.verdict.rollout) if look.verdict.rollout else known
+
+
+def _save(environment: Environment, before: Record, after: Record, ports: Ports) -> Record:
+    return after if after == before else ports.store.save(environment, after)
+
+
+def _apply(environment: Environment, decision: Apply, look: Look, record: Record, ports: Ports) -> Record:
+    """Snapshot, intent, deed, memory: in this order, so that a crash between any two loses nothing."""
+    meant = record.corrected([change.ref for change in decision.changes if change.cause is Cause.DRIFT], look.at)
+    if decision.begins:
+        needed = record.snapshots_needed | {look.desired.digest}
+        ports.store.keep_snapshot(environment, look.desired, needed)
+        meant = meant.begin(look.desired, _rollout(look, record))
+    meant = _save(environment, record, meant, ports)
+    answers = ports.cluster.apply(environment, decision.changes) if decision.changes else ()
+    done = meant.wrote(answers, {change.ref: change.manifest.digest for change in decision.changes})
+    done = _save(environment, meant, done, ports)
+    _raise_for(answers)
+    return done
+
+
+def _rollout(look: Look, record: Record) -> Rollout:
+    return Rollout(
+        digest=look.desired.digest,
+        revision=look.desired.revision,
+        trigger=look.target.trigger,
+        started_at=look.at,
+        changed=frozenset(
+            manifest.ref
+            for manifest in look.desired.manifests
+            if manifest.ref not in record.inventory or record.inventory[manifest.ref].digest != manifest.digest
+        ),
+        baseline=record.rollout.baseline if record.rollout else unhealthy(look.desired, look.live),
+    )
+
+
+def _keep(environment: Environment, look: Look, record: Record, ports: Ports) -> Record:
+    """Prune first, then accept: a crash in between only prunes again, and finds nothing."""
+    answers = ports.cluster.prune(environment, look.plan.prunes) if look.plan.prunes else ()
+    rollout = record.rollout_of(look.desired.digest)
+    kept = record.wrote(answers, {})
+    if rollout:
+        kept = kept.keep(Kept(digest=rollout.digest, revision=rollout.revision, at=look.at)).note(
+            _entry(Outcome.KEPT if rollout.trigger is Trigger.COMMIT else Outcome.REVERTED, rollout, look)
+        )
+    kept = _save(environment, record, kept, ports)
+    _raise_for(answers)
+    return kept
+
+
+def _hold(look: Look, record: Record, why: str, back_to: str) -> Record:
+    rollout = record.rollout_of(look.desired.digest)
+    hold = Hold(digest=look.desired.digest, revision=look.desired.revision, why=why, since=look.at, back_to=back_to)
+    noted = record.note(_entry(Outcome.FAILED, rollout, look, why)) if rollout else record
+    return noted.hold(hold)
+
+
+def _halt(decision: Halt, look: Look, record: Record) -> Record:
+    rollout = record.rollout_of(look.desired.digest)
+    if rollout is None:
+        return record
+    outcome = Outcome.FAILED if rollout.trigger is Trigger.COMMIT else Outcome.REVERT_FAILED
+    halted = record.watched(replace(rollout, failure=decision.why)).note(_entry(outcome, rollout, look, decision.why))
+    if not decision.freeze:
+        return halted
+    return replace(halted, suspended=Suspension(by=GITOPSD, reason=decision.why, since=look.at))
+
+
+def _entry(outcome: Outcome, rollout: Rollout, look: Look, why: str = "") -> Entry:
+    return Entry(
+        outcome=outcome,
+        digest=rollout.digest,
+        revision=rollout.revision,
+        at=look.at,
+        why=why,
+        seconds=(look.at - rollout.started_at).total_seconds(),
+    )
+
+
+def _raise_for(answers: Sequence[Applied]) -> None:
+    problems = [answer.problem for answer in answers if answer.problem]
+    if problems:
+        raise ClusterError(*problems, retry=all(answer.retry for answer in answers if answer.problem))
+
+
+def _held(hold: Hold) -> Problem:
+    return Problem(
+        code="HELD",
+        stage=Stage.PLAN,
+        message=f"{hold.revision} is held: {hold.why}",
+        hint="commit a change, or lift the hold with gitopsd release",
+    )
+
+
+def _nothing_known(environment: Environment) -> SourceError:
+    return SourceError(
+        Problem(code="GIT_NOTHING_KNOWN", stage=Stage.FETCH, message=f"{environment.path} was never seen in Git")
+    )
