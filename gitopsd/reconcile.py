@@ -13,6 +13,7 @@ from typing import assert_never
 from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Watch, decide
 from gitopsd.core.errors import ClusterError, Problem, SourceError, Stage
 from gitopsd.core.model import Applied, Environment
+from gitopsd.core.passes import Git, Look, Pass
 from gitopsd.core.place import place
 from gitopsd.core.plan import Cause
 from gitopsd.core.planning import make_plan
