@@ -1,0 +1,9 @@
+"""How objects are. Pure: a body in, a health out; no clock, so nothing here knows how long it has been so.
+
+A false Failed takes a good release back, so it is the worst error: when in doubt, InProgress.
+"""
+
+from gitopsd.core.health.assessment import assess, assess_all, needs_look_below, public_word
+from gitopsd.core.health.reasons import Reason
+
+__all__ = ["Reason", "assess", "assess_all", "needs_look_below", "public_word"]

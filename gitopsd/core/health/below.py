@@ -1,0 +1,108 @@
+"""From the pods below a workload to the workload: only pods of its newest revision speak for it.
+
+Otherwise old pods that crash would fail the very fix that replaces them. Where the newest revision cannot be
+told for sure, no pod speaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gitopsd.core.fields import annotation, flag, label, parts, text, whole_or_none
+from gitopsd.core.health.pods import Doom, doom_of, is_active, is_ready, trouble_of
+from gitopsd.core.health.reasons import Reason, clipped, failed
+from gitopsd.core.model import Body, Health, HealthStatus
+
+REVISION = "deployment.kubernetes.io/revision"
+TEMPLATE_HASH = "pod-template-hash"
+CONTROLLER_HASH = "controller-revision-hash"
+TEMPLATE_GENERATION = "pod-template-generation"
+DAEMON_GENERATION = "deprecated.daemonset.template.generation"
+
+_ONE_IS_ENOUGH = frozenset({"StatefulSet", "DaemonSet", "Job"})
+_PATIENT = frozenset({Reason.UNSCHEDULABLE})
+_JOB_RETRIES = frozenset({Reason.CRASH_LOOP, Reason.UNSCHEDULABLE})
+
+
+def look_below(body: Body, own: Health, below: Sequence[Body]) -> Health:
+    """Return the workload's own health, made worse or at least told better by its newest pods."""
+    pods = sorted(newest_pods(body, below), key=_name)
+    dooms = [(pod, doom) for pod in pods if (doom := _doom_for(body, pod))]
+    if dooms and (text(body, "kind") in _ONE_IS_ENOUGH or len(dooms) == len(pods)):
+        pod, doom = _spokesman(body, dooms)
+        return failed(doom.reason, f"{own.message}; {_name(pod)}: {doom.message}")
+    told = [f"{_name(pod)}: {doom.message}" for pod, doom in dooms] or _unready(pods)
+    message = "; ".join([own.message, *told[:1]])
+    return Health(own.status, own.reason, clipped(message))
+
+
+def newest_pods(body: Body, below: Sequence[Body]) -> tuple[Body, ...]:
+    """Return the pods of the workload's newest revision that its controller still counts on."""
+    pods = [pod for pod in below if text(pod, "kind") == "Pod" and is_active(pod)]
+    match text(body, "kind"):
+        case "Deployment":
+            return _of_deployment(body, below, pods)
+        case "StatefulSet":
+            newest = text(body, "status.updateRevision")
+            return tuple(p for p in _owned(body, pods) if newest and label(p, CONTROLLER_HASH) == newest)
+        case "DaemonSet":
+            return _of_daemon_set(body, _owned(body, pods))
+        case _:
+            return _owned(body, pods)
+
+
+def _of_deployment(body: Body, below: Sequence[Body], pods: Sequence[Body]) -> tuple[Body, ...]:
+    revision = annotation(body, REVISION)
+    sets = [each for each in below if text(each, "kind") == "ReplicaSet"]
+    newest = [each for each in _owned(body, sets) if revision and annotation(each, REVISION) == revision]
+    hashes = {label(each, TEMPLATE_HASH) for each in newest} - {""}
+    return tuple(pod for pod in pods if label(pod, TEMPLATE_HASH) in hashes)
+
+
+def _of_daemon_set(body: Body, pods: Sequence[Body]) -> tuple[Body, ...]:
+    """A pod is new by the template's generation, or, after a rollback, by sharing the hash of one that is."""
+    scheduled = whole_or_none(body, "status.currentNumberScheduled")
+    if scheduled is not None and scheduled == whole_or_none(body, "status.updatedNumberScheduled"):
+        return tuple(pods)
+    generation = annotation(body, DAEMON_GENERATION)
+    new = [pod for pod in pods if generation and label(pod, TEMPLATE_GENERATION) == generation]
+    hashes = {label(pod, CONTROLLER_HASH) for pod in new} - {""}
+    return tuple(pod for pod in pods if pod in new or label(pod, CONTROLLER_HASH) in hashes)
+
+
+def _owned(body: Body, candidates: Sequence[Body]) -> tuple[Body, ...]:
+    """Selectors may overlap: a controller reference to another object's UID counts it out."""
+    uid = text(body, "metadata.uid")
+    return tuple(each for each in candidates if _controller_uid(each) in {"", uid} or not uid)
+
+
+def _controller_uid(each: Body) -> str:
+    owners = parts(each, "metadata.ownerReferences")
+    return next((text(owner, "uid") for owner in owners if flag(owner, "controller")), "")
+
+
+def _doom_for(body: Body, pod: Body) -> Doom | None:
+    """A Job counts its crashes and waits for room itself; what it never gets over is a pod that cannot start."""
+    doom = doom_of(pod)
+    retried = doom is not None and text(body, "kind") == "Job" and doom.reason in _JOB_RETRIES
+    return None if retried else doom
+
+
+def _spokesman(body: Body, dooms: Sequence[tuple[Body, Doom]]) -> tuple[Body, Doom]:
+    """Where one doomed pod is enough the surest speaks; where it takes all of them, the one with the most hope."""
+    one_is_enough = text(body, "kind") in _ONE_IS_ENOUGH
+    return min(dooms, key=lambda pair: (pair[1].reason in _PATIENT) is one_is_enough)
+
+
+def _unready(pods: Sequence[Body]) -> list[str]:
+    troubles = [(pod, trouble_of(pod)) for pod in pods if not is_ready(pod)]
+    return [f"{_name(pod)}: {trouble}" for pod, trouble in troubles if trouble]
+
+
+def _name(pod: Body) -> str:
+    return text(pod, "metadata.name", "a pod")
+
+
+def can_look_below(own: Health) -> bool:
+    """Whether pods have anything to add: not to what is well, at rest, or going."""
+    return own.status in {HealthStatus.IN_PROGRESS, HealthStatus.FAILED}

@@ -1,0 +1,68 @@
+"""Any other kind: general rules over what controllers by custom report.
+
+Each rule gives an opinion; the worst one is told. A rule that is not sure has none, and no rule knows a kind.
+"""
+
+from __future__ import annotations
+
+from gitopsd.core.fields import flag, part, text, whole, whole_or_none
+from gitopsd.core.health.customary import opinions_of_conditions
+from gitopsd.core.health.reasons import Reason, current, failed, in_progress, paused
+from gitopsd.core.health.spoken import opinions_of_words
+from gitopsd.core.model import Body, Health, HealthStatus
+
+_WORST_FIRST = (
+    HealthStatus.FAILED,
+    HealthStatus.PAUSED,
+    HealthStatus.IN_PROGRESS,
+    HealthStatus.UNKNOWN,
+    HealthStatus.CURRENT,
+)
+_SWITCHES = ("spec.suspend", "spec.suspended", "spec.paused", "spec.pause")
+_YES_OR_NO = ("ready", "healthy", "readyToUse")
+_FINAL_WORDS = ("failureMessage", "failureReason")
+_COUNTS = ("updatedReplicas", "readyReplicas", "availableReplicas")
+
+
+def assess_custom(body: Body) -> Health:
+    """Switches in the spec, then conditions, words, answers and counts of the status."""
+    if any(flag(body, switch) for switch in _SWITCHES):
+        return paused("suspended by its spec")
+    opinions = [*opinions_of_conditions(body), *opinions_of_words(body), *_answers(body), *_counted(body)]
+    if not opinions:
+        return _silent(body)
+    return min(opinions, key=lambda opinion: _WORST_FIRST.index(opinion.status))
+
+
+def _silent(body: Body) -> Health:
+    """Kinds of the cluster itself that report nothing are what they are; others may not have been seen yet."""
+    group, slash, _ = text(body, "apiVersion").partition("/")
+    built_in = not slash or "." not in group or group.endswith(".k8s.io")
+    if built_in:
+        return current()
+    return in_progress(Reason.NO_STATUS, "has not said yet how it is, if it ever does")
+
+
+def _answers(body: Body) -> list[Health]:
+    status = part(body, "status")
+    final = [text(status, key) for key in _FINAL_WORDS if text(status, key)]
+    opinions = [failed(Reason.REPORTED_FAILED, message) for message in final[:1]]
+    for key in _YES_OR_NO:
+        if status.get(key) is True:
+            opinions.append(current(f"{key} is true"))
+        if status.get(key) is False:
+            opinions.append(in_progress(Reason.NOT_READY, f"{key} is false"))
+    return opinions
+
+
+def _counted(body: Body) -> list[Health]:
+    """Kinds that run pods count them as Deployments do."""
+    wanted = whole_or_none(body, "spec.replicas")
+    if wanted is None:
+        return []
+    counts = {key.removesuffix("Replicas"): whole_or_none(body, f"status.{key}") for key in _COUNTS}
+    behind = [f"{count}/{wanted} {what}" for what, count in counts.items() if count is not None and count < wanted]
+    old = whole(body, "status.replicas") - (counts["updated"] if counts["updated"] is not None else wanted)
+    if counts["updated"] is not None and old > 0:
+        behind.append(f"{old} old still to go")
+    return [in_progress(Reason.ROLLING_OUT, what) for what in behind]

@@ -1,0 +1,69 @@
+"""The words for why an object is as it is, and the short way to say how it is.
+
+A reason is stable: it does not flap between two names of one trouble, so that a debounce may be keyed by it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from gitopsd.core.model import Health, HealthStatus
+
+
+class Reason(StrEnum):
+    """The reasons gitopsd itself gives. A custom resource's own reason, when it has one, is passed on instead."""
+
+    CRASH_LOOP = "CrashLoopBackOff"
+    CREATE_CONTAINER = "CreateContainerError"
+    CREATE_CONTAINER_CONFIG = "CreateContainerConfigError"
+    CANNOT_RUN = "ContainerCannotRun"
+    DEADLINE = "ProgressDeadlineExceeded"
+    DELETED = "Deleted"
+    FAILED_CREATE = "FailedCreate"
+    IMAGE_PULL = "ImagePullBackOff"
+    INVALID_IMAGE_NAME = "InvalidImageName"
+    JOB_FAILED = "JobFailed"
+    LOST = "VolumeLost"
+    NAMES_NOT_ACCEPTED = "NamesNotAccepted"
+    NOT_ESTABLISHED = "NotEstablished"
+    NOT_READY = "NotReady"
+    NO_STATUS = "NoStatus"
+    OBSERVING = "NotObservedYet"
+    POD_FAILED = "PodFailed"
+    RECONCILING = "Reconciling"
+    REPORTED_FAILED = "ReportedFailed"
+    ROLLING_OUT = "RollingOut"
+    RUN_CONTAINER = "RunContainerError"
+    STALLED = "Stalled"
+    SUSPENDED = "Suspended"
+    UNSCHEDULABLE = "Unschedulable"
+    WAITING = "Waiting"
+
+
+MESSAGE_MAX = 300
+
+
+def current(message: str = "", reason: str = "") -> Health:
+    """As wanted."""
+    return Health(HealthStatus.CURRENT, reason, clipped(message))
+
+
+def in_progress(reason: str, message: str) -> Health:
+    """On its way, or not to be told yet."""
+    return Health(HealthStatus.IN_PROGRESS, reason, clipped(message))
+
+
+def failed(reason: str, message: str) -> Health:
+    """As it is now, it will not become current by itself."""
+    return Health(HealthStatus.FAILED, reason, clipped(message))
+
+
+def paused(message: str) -> Health:
+    """Somebody wants it to stand still."""
+    return Health(HealthStatus.PAUSED, Reason.SUSPENDED, clipped(message))
+
+
+def clipped(message: str) -> str:
+    """Return the message on one line, bounded."""
+    line = " ".join(message[: 4 * MESSAGE_MAX].split())
+    return line if len(line) <= MESSAGE_MAX else line[: MESSAGE_MAX - 1] + "…"

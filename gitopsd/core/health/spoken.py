@@ -1,0 +1,86 @@
+"""Single words in a status: its phase, its state, its health, by whatever name it goes.
+
+Only what speaks for the whole is heard, not what is said of a part, of the past, or of what is meant to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gitopsd.core.fields import part, parts, text
+from gitopsd.core.health.customary import is_sure
+from gitopsd.core.health.reasons import Reason, current, failed, in_progress, paused
+from gitopsd.core.health.words import Tone, names, part_count, shares_a_word, tone_of
+from gitopsd.core.model import Body, Health, HealthStatus
+
+_KEYS = frozenset({"phase", "state", "status", "health"})
+_SCOPES = ("current", "overall", "cluster", "deployment", "health", "application", "operation", "update", "printable")
+_PAST = frozenset({"previous", "old", "history", "desired", "target"})
+_RUNS_TO_AN_END = ("run", "job", "task", "workflow", "test", "backup", "restore", "experiment", "migration", "build")
+_ABSENT = frozenset({"notfound", "missing", "absent"})
+
+
+def opinions_of_words(body: Body) -> list[Health]:
+    """One opinion for each word that speaks for the object, and, where no condition is sure, for its parts' words."""
+    status, kind = part(body, "status"), text(body, "kind")
+    message = text(status, "message")
+    opinions = [_of_word(word, message or f"{key} is {word}", kind) for key, word in _said(status, kind)]
+    if is_sure(body):
+        return opinions
+    failing = [(key, word) for key, word in _said_of_parts(status) if tone_of(word) is Tone.FAILURE]
+    return opinions + [failed(_as_reason(word, Reason.REPORTED_FAILED), f"{key} has {word}") for key, word in failing]
+
+
+def _said(status: Body, kind: str) -> Iterator[tuple[str, str]]:
+    for key, value in status.items():
+        if not _speaks_for_all(key, kind):
+            continue
+        if isinstance(value, str) and value:
+            yield key, value
+        inner = part(status, key) if "." not in key else {}
+        for name in sorted(_KEYS):
+            if text(inner, name):
+                yield key, text(inner, name)
+
+
+def _said_of_parts(status: Body) -> Iterator[tuple[str, str]]:
+    """Lists of parts that are named for their statuses (``domainStatus``), and maps by who reports (``statuses``)."""
+    for key in status:
+        if "." in key or not names(key, "status", "statuses") or names(key, *_PAST):
+            continue
+        reporters = part(status, key)
+        entries = parts(status, key) + tuple(part(reporters, who) for who in reporters if "." not in who)
+        for entry in entries:
+            for name in sorted(_KEYS):
+                if text(entry, name):
+                    yield key, text(entry, name)
+
+
+def _speaks_for_all(key: str, kind: str) -> bool:
+    """``phase``, ``currentState``, a Certificate's ``certificateStatus``; not ``previousState`` or ``backupStatus``."""
+    if key in _KEYS:
+        return True
+    if part_count(key) == 1 or not names(key, *_KEYS) or names(key, *_PAST):
+        return False
+    return names(key, *_SCOPES) or shares_a_word(key, kind)
+
+
+def _of_word(word: str, message: str, kind: str) -> Health:
+    tone = tone_of(word)
+    if word.lower() in _ABSENT or (word.lower() == "running" and names(kind, *_RUNS_TO_AN_END)):
+        tone = Tone.PROGRESS
+    match tone:
+        case Tone.FAILURE:
+            return failed(_as_reason(word, Reason.REPORTED_FAILED), message)
+        case Tone.REST:
+            return paused(message)
+        case Tone.UNKNOWN:
+            return Health(HealthStatus.UNKNOWN, _as_reason(word, Reason.WAITING), message)
+        case Tone.WELL:
+            return current(message)
+        case Tone.PROGRESS | Tone.NEUTRAL:
+            return in_progress(_as_reason(word, Reason.WAITING), message)
+
+
+def _as_reason(word: str, otherwise: Reason) -> str:
+    return word if word.isalpha() and word[0].isupper() else otherwise

@@ -1,0 +1,104 @@
+"""What words say: the vocabularies in which controllers tell how their resources are.
+
+A word is judged by its parts (``UpdateFailed`` is ``update failed``), never by the kind that uses it.
+What is in no vocabulary says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+PHRASE_MAX = 400
+
+
+class Tone(StrEnum):
+    """What a phrase says about the thing it is said of."""
+
+    FAILURE = "failure"
+    REST = "rest"
+    PROGRESS = "progress"
+    UNKNOWN = "unknown"
+    WELL = "well"
+    NEUTRAL = "neutral"
+
+
+_FAILURE = frozenset(
+    ["aborted", "broken", "cannot", "corrupt", "corrupted", "crashed", "dead", "degraded", "denied", "err", "error", "errored", "errors", "exceeded", "fail", "failed", "fails", "failure", "failures", "fatal", "forbidden", "illegal", "impossible", "inconsistent", "invalid", "lost", "malformed", "misconfigured", "red", "refused", "rejected", "stalled", "unable", "unauthorized", "unhealthy", "unrecoverable", "unsupported", "violation", "violations", "wrong"]
+)
+_REST = frozenset(["hibernated", "paused", "suspended"])
+_PROGRESS = frozenset(
+    ["await", "backoff", "delayed", "init", "partial", "pending", "planned", "progress", "queued", "rerun", "requested", "retry", "scheduled", "started", "submitted", "transition", "unready", "wait", "warn", "warning", "yellow"]
+)
+_UNKNOWN = frozenset(["inconclusive", "unknown"])
+_WELL = frozenset(
+    ["accepted", "active", "admitted", "alive", "applied", "approved", "assigned", "attached", "available", "bound", "clean", "complete", "completed", "configured", "connected", "created", "current", "deployed", "done", "enabled", "established", "exists", "finished", "granted", "green", "healthy", "initialized", "installed", "issued", "latest", "listening", "live", "normal", "ok", "online", "operational", "passed", "programmed", "provisioned", "published", "ready", "reconciled", "registered", "released", "resolved", "run", "running", "satisfied", "serving", "settled", "stable", "succeeded", "success", "successful", "successfully", "synced", "synchronized", "up", "valid", "verified"]
+)
+_STEPS_TAKEN = frozenset(["planned", "queued", "requested", "scheduled", "started", "submitted"])
+_NOT = frozenset(["cannot", "never", "no", "non", "not", "without"])
+_REFUSED = frozenset(["allowed", "authorized", "controlled", "exist", "found", "permitted", "supported", "valid"])
+_NO_ACTIVITY = frozenset(["existing", "following", "missing", "nothing", "setting", "something", "string"]) | _WELL
+_TOKENS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_WORST_FIRST = (Tone.FAILURE, Tone.REST, Tone.PROGRESS, Tone.UNKNOWN, Tone.WELL)
+_ING_MIN = 5
+
+
+def tone_of(phrase: str) -> Tone:
+    """Judge a phrase; of several tones in it the one to worry about most wins."""
+    tokens = _tokens(phrase)
+    tones = {_tone(token, before) for token, before in zip(tokens, ["", *tokens], strict=False)}
+    return next((tone for tone in _WORST_FIRST if tone in tones), Tone.NEUTRAL)
+
+
+def tone_of_type(name: str) -> Tone:
+    """Judge a condition's type: a step in the past tense, ``Scheduled``, is there to be reached."""
+    return Tone.WELL if names(name, *_STEPS_TAKEN) else tone_of(name)
+
+
+def is_failure(phrase: str) -> bool:
+    """Whether the phrase speaks of something that went wrong."""
+    return tone_of(phrase) is Tone.FAILURE
+
+
+def names(name: str, *words: str) -> bool:
+    """Whether one of the words is among the parts of a name."""
+    return not {*_tokens(name)}.isdisjoint(words)
+
+
+def part_count(name: str) -> int:
+    """Return of how many words a name is made: one for ``Ready``, two for ``RoutesReady``."""
+    return len(_tokens(name))
+
+
+def shares_a_word(name: str, other: str) -> bool:
+    """Whether two names have a part in common, as ``Certificate`` and ``certificateStatus`` do."""
+    return not {*_tokens(name)}.isdisjoint(_tokens(other))
+
+
+def _tokens(phrase: str) -> list[str]:
+    return [token.lower() for token in _TOKENS.findall(phrase[:PHRASE_MAX])]
+
+
+def _tone(token: str, before: str) -> Tone:
+    if before in _NOT:
+        return _negated(token)
+    if before == "already" and token == "exists":
+        return Tone.FAILURE
+    vocabularies = ((Tone.FAILURE, _FAILURE), (Tone.REST, _REST), (Tone.PROGRESS, _PROGRESS), (Tone.UNKNOWN, _UNKNOWN))
+    found = next((tone for tone, vocabulary in vocabularies if token in vocabulary), None)
+    if found:
+        return found
+    if _is_activity(token):
+        return Tone.PROGRESS
+    return Tone.WELL if token in _WELL else Tone.NEUTRAL
+
+
+def _negated(token: str) -> Tone:
+    """``not found`` is a failure, ``not ready`` a matter of time, ``no errors`` nothing."""
+    if token in _REFUSED:
+        return Tone.FAILURE
+    return Tone.PROGRESS if token in _WELL else Tone.NEUTRAL
+
+
+def _is_activity(token: str) -> bool:
+    return token.endswith("ing") and len(token) >= _ING_MIN and token not in _NO_ACTIVITY
