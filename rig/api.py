@@ -88,10 +88,13 @@ class Api:
         answer: Json = json.loads(text)
         return answer
 
-    def exchange(self, verb: str, path: str, body: Json | None = None, kind: str = "") -> tuple[int, str]:
+    def exchange(
+        self, verb: str, path: str, body: Json | None = None, kind: str = "", *, timeout_s: float = 30.0
+    ) -> tuple[int, str]:
         """One request, one answer: the code and the text."""
         where = urlsplit(self.server)
-        connection = http.client.HTTPSConnection(where.hostname or "", where.port or 443, context=self.tls, timeout=30)
+        host, port = where.hostname or "", where.port or 443
+        connection = http.client.HTTPSConnection(host, port, context=self.tls, timeout=timeout_s)
         sent = json.dumps(body) if body is not None else None
         headers = {**self.headers, "Content-Type": kind, "User-Agent": "gitopsd-rig"}
         try:

@@ -54,9 +54,7 @@ def down(name: str) -> bool:
     if not folder.exists():
         return False
     with _held(folder):
-        _clear(folder)
-        folder.rmdir()
-    _remove_empty_parents()
+        _remove(folder)
     return True
 
 
@@ -91,13 +89,12 @@ def require_linux() -> None:
 
 
 def _bring_up(folder: Path, wish: Wish) -> Cluster:
-    cluster = _plan(folder, wish).owned_by(myself())
-    cluster.save()
     try:
+        cluster = _plan(folder, wish).owned_by(myself())
+        cluster.save()
         _start(cluster)
     except BaseException:
-        _clear(folder)
-        folder.rmdir()
+        _remove(folder)
         raise
     ready = cluster.owned_by(wish.owner)
     ready.save()
@@ -172,7 +169,9 @@ def _is_still(folder: Path, lock: int) -> bool:
         return False
 
 
-def _remove_empty_parents() -> None:
+def _remove(folder: Path) -> None:
+    _clear(folder)
+    folder.rmdir()
     with contextlib.suppress(OSError):
         clusters_root().rmdir()
         clusters_root().parent.rmdir()

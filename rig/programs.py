@@ -15,7 +15,8 @@ from rig.waiting import wait_for
 _RECORD_AND_BECOME = 'read -r stat </proc/$$/stat && echo "$stat" >"$0" && exec "$@"'
 # setsid forks and ends, so that the program is init's to bury and never our zombie.
 _LEFT_TO_INIT = ("setsid", "--fork")
-_START_TIME_AFTER_NAME = 19
+# Where they stand in /proc/<pid>/stat after the name.
+_STATE, _THREADS, _BEGAN = 0, 17, 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,9 @@ class Identity:
     began: str
 
     def is_alive(self) -> bool:
-        """Whether this very program still runs (a zombie does not)."""
+        """Whether this very program still runs, if only one last thread of it."""
         now = _read_stat(Path(f"/proc/{self.pid}/stat"))
-        return now is not None and now[0] == self and now[1] != "Z"
+        return now is not None and now.identity == self and (now.state != "Z" or now.threads > 1)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, unless the pid is another program's by now."""
@@ -47,7 +48,7 @@ def myself() -> Identity:
 def identity_of(pid: int) -> Identity | None:
     """The identity behind a pid right now."""
     found = _read_stat(Path(f"/proc/{pid}/stat"))
-    return found[0] if found else None
+    return found.identity if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Programs:
     def identity(self, name: str) -> Identity | None:
         """Who was started under that name, alive or not."""
         found = _read_stat(self._pid_file(name))
-        return found[0] if found else None
+        return found.identity if found else None
 
     def is_running(self, name: str) -> bool:
         """Whether it was started and still runs."""
@@ -142,13 +143,20 @@ def _gone(who: Identity, patience_s: float) -> bool:
     return False
 
 
-def _read_stat(path: Path) -> tuple[Identity, str] | None:
+@dataclass(frozen=True, slots=True)
+class _Stat:
+    identity: Identity
+    state: str
+    threads: int
+
+
+def _read_stat(path: Path) -> _Stat | None:
     try:
         stat = path.read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
     before, _, after = stat.rpartition(")")
     fields = after.split()
-    if len(fields) <= _START_TIME_AFTER_NAME:
+    if len(fields) <= _BEGAN:
         return None
-    return Identity(int(before.split()[0]), fields[_START_TIME_AFTER_NAME]), fields[0]
+    return _Stat(Identity(int(before.split()[0]), fields[_BEGAN]), fields[_STATE], int(fields[_THREADS]))

