@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from gitopsd.core.model import Applied, Desired, Environment, File, Inventory, Json, Live, ObjectRef, Wanted
+from gitopsd.core.model import Applied, Desired, Environment, File, Inventory, Json, Live, ObjectRef, Others, Wanted
 from gitopsd.core.plan import Change, Prune
 from gitopsd.core.record import Record
 
@@ -97,11 +97,8 @@ class Store(Protocol):
 class Claims(Protocol):
     """Which environment wants which object at this moment, so that a move is a handover and not a delete."""
 
-    def exchange(self, environment: Environment, refs: frozenset[ObjectRef]) -> Mapping[ObjectRef, str]:
-        """Say what this environment wants; return who else wants which of all objects, by environment name."""
-
-    def knows(self, environment: str) -> bool:
-        """Return whether that environment has said what it wants since we started."""
+    def exchange(self, environment: Environment, refs: frozenset[ObjectRef]) -> Others:
+        """Say what this environment wants; return what the others want."""
 
 
 class Clock(Protocol):

@@ -68,7 +68,7 @@ def look_at(environment: Environment, target: Target, record: Record, ports: Por
     """Look at the target's objects, plan what would bring them about, and judge how they are. Writes nothing."""
     desired = target.desired or ports.store.recall(environment, target.digest)
     others = ports.claims.exchange(environment, frozenset(manifest.ref for manifest in desired.manifests))
-    target = replace(target, claimed_elsewhere=others)
+    target = replace(target, others=others)
     rollout = record.rollout_of(desired.digest)
     live = ports.cluster.observe(environment, desired, record.inventory, rollout.started_at if rollout else None)
     now = ports.clock.now()

@@ -45,8 +45,9 @@ def _handed_over(found: LiveObject) -> bool:
 
 
 def _why_not(found: LiveObject, item: Item, target: Target, desired: Desired) -> tuple[str, str] | None:
-    if found.ref in target.claimed_elsewhere:
-        return "HANDOVER_PENDING", f"waits for environment {target.claimed_elsewhere[found.ref]} to take it over"
+    heir = target.others.wants.get(found.ref)
+    if heir:
+        return "HANDOVER_PENDING", f"waits for environment {heir} to take it over"
     if not desired.settings.prune.enabled:
         return "PRUNE_DISABLED", "prune.enabled is false in gitopsd.yaml"
     if found.owner or found.uid != item.uid:

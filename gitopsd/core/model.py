@@ -269,6 +269,18 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """What the other environments want at this moment; ``known`` are the ones that have said so since we started."""
+
+    wants: Mapping[ObjectRef, str] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
+
+    def gave_up(self, ref: ObjectRef, environment: str) -> bool:
+        """Return whether that environment surely wants the object no more."""
+        return environment in self.known and self.wants.get(ref) != environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
     """What came of one write: the object's new identity, or the problem.
 

@@ -121,14 +121,20 @@ class _Planner:
                 )
 
     def _present(self, manifest: Manifest, sight: Sight, live: LiveObject, item: Item) -> _Step:
-        intents = intents_of(manifest)
-        if live.owner and not (intents.adopt or manifest.ref.kind == "Namespace"):
+        if live.owner and not self._may_take(manifest, live):
             return _Conflict(_claimed(manifest, live))
         if live.health.status is HealthStatus.TERMINATING:
             return _Waiting(f"{manifest.ref} is being deleted")
         if self.target.going_back and _is_finished_job(manifest, live):
             return _Unchanged(_learned(manifest, live, item))
         return self._previewed(manifest, sight, live, item)
+
+    def _may_take(self, manifest: Manifest, live: LiveObject) -> bool:
+        """Whether an object of somebody else may become ours: asked for, shared by nature, or handed over."""
+        if live.owner.startswith("environment "):
+            handed_over = self.target.others.gave_up(manifest.ref, live.owner.removeprefix("environment "))
+            return handed_over or intents_of(manifest).adopt
+        return manifest.ref.kind == "Namespace" or intents_of(manifest).adopt
 
     def _previewed(self, manifest: Manifest, sight: Sight, live: LiveObject, item: Item) -> _Step:
         preview: Preview | None = sight.preview

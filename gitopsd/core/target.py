@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from gitopsd.core.model import Desired, ObjectRef
+from gitopsd.core.model import Desired, Others
 from gitopsd.core.record import GITOPSD, Hold, Record, Suspension, Trigger
 
 
@@ -15,7 +14,7 @@ class Target:
     """A digest to be at. ``desired`` None = it must be recalled from its snapshot.
 
     ``proven`` = Git was asked successfully, and this is what it wants. ``hold`` is why we are not at what Git wants.
-    ``claimed_elsewhere`` are objects that another environment wants now; ``held_digests`` are all held ones.
+    ``others`` is what the other environments want now; ``held_digests`` are all held ones.
     """
 
     digest: str
@@ -23,7 +22,7 @@ class Target:
     desired: Desired | None = None
     proven: bool = False
     hold: Hold | None = None
-    claimed_elsewhere: Mapping[ObjectRef, str] = field(default_factory=dict)
+    others: Others = field(default_factory=Others)
     held_digests: frozenset[str] = frozenset()
 
     @property

@@ -132,7 +132,8 @@ class FakeCluster:
             return refused
         if (manifest.api_version, ref.kind) not in BUILT_IN | self._custom_kinds():
             return Deferred("its kind is not served yet")
-        if ref.namespace and ref.namespace != "shop" and ObjectRef("", "Namespace", "", ref.namespace) not in self.objects:
+        home = ObjectRef("", "Namespace", "", ref.namespace)
+        if ref.namespace not in ("", "shop") and home not in self.objects:
             return Deferred("its namespace is not there yet")
         if live and not live.owner and self.objects[ref].body == manifest.body:
             return None
@@ -147,7 +148,7 @@ class FakeCluster:
             uid=stored.uid,
             resource_version=str(stored.version),
             fingerprint=f"fp-{stored.version}",
-            health=_health(ref, stored.body),
+            health=_health(stored.body),
             part_of=stored.part_of,
             owner=stored.owner or ("" if stored.part_of == environment.apply_set else f"environment {stored.part_of}"),
             protection=stored.protection,
@@ -181,7 +182,7 @@ class FakeCluster:
         return Applied(ref=prune.ref, gone=True)
 
 
-def _health(ref: ObjectRef, body: Body) -> Health:
+def _health(body: Body) -> Health:
     spec = body.get("spec")
     image = str(spec.get("image", "")) if isinstance(spec, Mapping) else ""
     if image.startswith("bad"):

@@ -1,0 +1,102 @@
+"""The record grows before a write and shrinks only after a NotFound; all its lists are bounded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from gitopsd.core.errors import Problem, Stage
+from gitopsd.core.model import Applied, Item
+from gitopsd.core.record import HELD_MAX, HISTORY_MAX, KEPT_MAX, Entry, Hold, Kept, Outcome, Record
+from tests.make import NOON, REVISION, desired, inventory, manifest, rollout
+
+WEB, CACHE = manifest("Deployment", "web"), manifest("Deployment", "cache")
+PROBLEM = Problem(code="X", stage=Stage.APPLY, message="no")
+
+
+def kept(digest: str) -> Kept:
+    return Kept(digest=digest, revision=REVISION, at=NOON)
+
+
+def hold(digest: str, back_to: str = "old") -> Hold:
+    return Hold(digest=digest, revision=REVISION, why="no", since=NOON, back_to=back_to)
+
+
+def test_before_the_first_write_the_inventory_is_old_and_new_together():
+    record = Record(inventory=inventory(WEB)).begin(desired(CACHE), rollout())
+
+    assert record.inventory == {**inventory(WEB), CACHE.ref: Item(born="new")}
+    assert record.current == "new"
+
+
+def test_an_answer_gives_the_object_its_identity_and_keeps_its_birth():
+    record = Record().begin(desired(WEB), rollout())
+
+    wrote = record.wrote([Applied(ref=WEB.ref, uid="u", fingerprint="f")], {WEB.ref: "d"})
+
+    assert wrote.inventory[WEB.ref] == Item(uid="u", digest="d", fingerprint="f", born="new")
+
+
+def test_a_failed_write_changes_nothing():
+    record = Record(inventory=inventory(WEB))
+
+    assert record.wrote([Applied(ref=WEB.ref, problem=PROBLEM)], {WEB.ref: "d"}) == record
+
+
+def test_an_object_leaves_only_when_it_is_gone():
+    record = Record(inventory=inventory(WEB, CACHE))
+
+    assert record.wrote([Applied(ref=WEB.ref, gone=True)], {}).inventory == inventory(CACHE)
+
+
+def test_keeping_ends_the_rollout_and_remembers_the_newest_first():
+    record = Record(rollout=rollout())
+    for number in range(KEPT_MAX + 1):
+        record = record.keep(kept(f"d{number}"))
+
+    assert [one.digest for one in record.kept] == [f"d{number}" for number in range(KEPT_MAX, 0, -1)]
+    assert record.rollout is None
+
+
+def test_keeping_a_digest_again_moves_it_to_the_front():
+    record = Record(kept=(kept("b"), kept("a"))).keep(kept("a"))
+
+    assert [one.digest for one in record.kept] == ["a", "b"]
+
+
+def test_holds_are_bounded_and_the_oldest_go_first():
+    record = Record()
+    for number in range(HELD_MAX + 1):
+        record = record.hold(hold(f"d{number}"))
+
+    assert len(record.held) == HELD_MAX
+    assert "d0" not in record.held
+
+
+def test_a_release_lifts_one_hold():
+    record = Record().hold(hold("a")).hold(hold("b")).release("a")
+
+    assert list(record.held) == ["b"]
+
+
+def test_history_is_bounded_newest_first():
+    record = Record()
+    for number in range(HISTORY_MAX + 1):
+        record = record.note(Entry(outcome=Outcome.KEPT, digest=str(number), revision=REVISION, at=NOON))
+
+    assert (len(record.history), record.history[0].digest) == (HISTORY_MAX, str(HISTORY_MAX))
+
+
+def test_snapshots_are_needed_of_what_is_kept_current_or_gone_back_to():
+    record = replace(Record(kept=(kept("a"),), current="c").hold(hold("b", back_to="z")), version="1")
+
+    assert record.snapshots_needed == {"a", "c", "z"}
+
+
+def test_corrections_are_counted_and_forgotten_after_their_window():
+    first = Record().corrected([WEB.ref], NOON)
+    second = first.corrected([WEB.ref], NOON + timedelta(seconds=10))
+    later = second.corrected([], NOON + timedelta(seconds=605))
+
+    assert len(second.corrections[WEB.ref]) == 2
+    assert len(later.corrections[WEB.ref]) == 1

@@ -1,0 +1,145 @@
+"""A verdict is false as rarely as can be: grace, deadline, soak, baseline."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from gitopsd.core.model import Health, HealthStatus
+from gitopsd.core.settings import Settings
+from gitopsd.core.verdict import Outcome, judge, unhealthy
+from tests.make import BROKEN, CURRENT, NOON, ROLLING, desired, live, manifest, ref, rollout, sight
+
+WEB = ref("Deployment", "web")
+CACHE = ref("Deployment", "cache")
+BOTH = desired(manifest("Deployment", "web"), manifest("Deployment", "cache"))
+STARVED = Health(HealthStatus.FAILED, "Unschedulable", "0/1 nodes are available")
+
+
+def after(seconds: float):
+    return NOON + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("web", "cache", "seconds", "expected"),
+    [
+        pytest.param(CURRENT, CURRENT, 1, Outcome.HEALTHY, id="all Current is healthy"),
+        pytest.param(ROLLING, CURRENT, 299, Outcome.PROGRESSING, id="in progress before the deadline goes on"),
+        pytest.param(ROLLING, CURRENT, 300, Outcome.FAILED, id="in progress at the deadline has failed"),
+        pytest.param(
+            BROKEN, CURRENT, 100, Outcome.PROGRESSING, id="a terminal reason seen for the first time has its grace"
+        ),
+        pytest.param(None, CURRENT, 100, Outcome.PROGRESSING, id="an absent object is not healthy"),
+    ],
+)
+def test_a_verdict_is(web, cache, seconds, expected):
+    seen = live(sight(WEB, web), sight(CACHE, cache))
+
+    assert judge(BOTH, seen, rollout(WEB), after(seconds)).outcome is expected
+
+
+@pytest.mark.parametrize(
+    ("health", "seconds", "expected"),
+    [
+        pytest.param(BROKEN, 29, Outcome.PROGRESSING, id="before its grace ends nothing is decided"),
+        pytest.param(BROKEN, 30, Outcome.FAILED, id="a terminal reason that lasted its grace has failed"),
+        pytest.param(STARVED, 299, Outcome.PROGRESSING, id="a pod without a node has longer, nodes may be coming"),
+    ],
+)
+def test_a_terminal_reason_must_last(health, seconds, expected):
+    patient = desired(manifest("Deployment", "web"), settings=Settings(deadline_s=3600, soak_s=0))
+    failing = rollout(WEB, failing={WEB: NOON})
+
+    assert judge(patient, live(sight(WEB, health)), failing, after(seconds)).outcome is expected
+
+
+def test_the_verdict_says_which_object_and_why():
+    failing = rollout(WEB, failing={WEB: NOON})
+
+    verdict = judge(BOTH, live(sight(WEB, BROKEN), sight(CACHE)), failing, after(40))
+
+    assert verdict.why == "Deployment shop/web: 0/3 ready; image not found"
+
+
+def test_a_reason_that_goes_away_starts_anew():
+    seen = live(sight(WEB, ROLLING), sight(CACHE))
+
+    verdict = judge(BOTH, seen, rollout(WEB, failing={WEB: NOON}), after(20))
+
+    assert verdict.rollout.failing == {}
+
+
+def test_the_time_in_which_the_api_server_was_silent_does_not_count():
+    seen = live(sight(WEB, ROLLING), sight(CACHE), blind_s=60.0)
+
+    assert judge(BOTH, seen, rollout(WEB), after(359)).outcome is Outcome.PROGRESSING
+    assert judge(BOTH, seen, rollout(WEB), after(360)).outcome is Outcome.FAILED
+
+
+def test_what_was_unhealthy_before_and_was_not_touched_does_not_count():
+    seen = live(sight(WEB), sight(CACHE, BROKEN))
+
+    verdict = judge(BOTH, seen, rollout(WEB, baseline=frozenset({CACHE})), after(500))
+
+    assert verdict.outcome is Outcome.HEALTHY
+
+
+def test_a_touched_object_that_was_unhealthy_before_fails_but_not_because_of_us():
+    seen = live(sight(WEB, BROKEN), sight(CACHE))
+    failing = rollout(WEB, failing={WEB: NOON}, baseline=frozenset({WEB}))
+
+    verdict = judge(BOTH, seen, failing, after(40))
+
+    assert (verdict.outcome, verdict.worse_than_before) == (Outcome.FAILED, False)
+
+
+def test_an_untouched_object_that_was_well_counts():
+    seen = live(sight(WEB), sight(CACHE, BROKEN))
+
+    verdict = judge(BOTH, seen, rollout(WEB, failing={CACHE: NOON}), after(40))
+
+    assert (verdict.outcome, verdict.worse_than_before) == (Outcome.FAILED, True)
+
+
+def test_healthy_must_last_for_the_soak():
+    soaking = desired(manifest("Deployment", "web"), settings=Settings(soak_s=30))
+    seen = live(sight(WEB))
+
+    first = judge(soaking, seen, rollout(WEB), after(5))
+    early = judge(soaking, seen, first.rollout, after(34))
+    enough = judge(soaking, seen, first.rollout, after(35))
+
+    assert [one.outcome for one in (first, early, enough)] == [
+        Outcome.PROGRESSING,
+        Outcome.PROGRESSING,
+        Outcome.HEALTHY,
+    ]
+    assert first.look_again_at == after(35)
+
+
+def test_a_relapse_starts_the_soak_anew():
+    soaking = desired(manifest("Deployment", "web"), settings=Settings(soak_s=30))
+    first = judge(soaking, live(sight(WEB)), rollout(WEB), after(5))
+
+    relapse = judge(soaking, live(sight(WEB, ROLLING)), first.rollout, after(10))
+
+    assert relapse.rollout.healthy_since is None
+
+
+def test_an_object_whose_health_is_ignored_does_not_count():
+    ignored = desired(manifest("Deployment", "web", annotations={"gitopsd.dev/health": "ignore"}))
+
+    assert judge(ignored, live(sight(WEB, BROKEN)), rollout(WEB), after(500)).outcome is Outcome.HEALTHY
+
+
+def test_the_baseline_is_what_exists_and_is_not_well():
+    seen = live(sight(WEB, None), sight(CACHE, ROLLING))
+
+    assert unhealthy(BOTH, seen) == {CACHE}
+
+
+def test_without_a_rollout_there_is_nothing_to_fail():
+    seen = live(sight(WEB, BROKEN), sight(CACHE))
+
+    assert judge(BOTH, seen, None, after(5000)).outcome is Outcome.PROGRESSING
