@@ -110,13 +110,17 @@ def _attend(child: subprocess.Popen[bytes], stdin: bytes, limits: Limits, ends_a
             left_s = ends_at - time.monotonic()
             if left_s <= 0:
                 raise TookTooLong
-            for key, _ in selector.select(min(left_s, _TICK_S)):
-                step, stream = key.data
-                if not step():
-                    selector.unregister(stream)
-                    stream.close()
+            _move(selector, min(left_s, _TICK_S))
             limits.watch()
     return bytes(streams.stdout), streams.stderr.decode(errors="replace")
+
+
+def _move(selector: selectors.BaseSelector, wait_s: float) -> None:
+    for key, _ in selector.select(wait_s):
+        step, stream = key.data
+        if not step():
+            selector.unregister(stream)
+            stream.close()
 
 
 class _Streams:
