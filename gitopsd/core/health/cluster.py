@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from gitopsd.core.fields import annotation, text
+from gitopsd.core.fields import annotation, text, whole_or_none
 from gitopsd.core.health.conditions import Condition, conditions_at, conditions_of, find
 from gitopsd.core.health.reasons import Reason, current, failed, in_progress
 from gitopsd.core.model import Body, Health
@@ -55,10 +55,8 @@ def assess_autoscaler(body: Body) -> Health:
 
 def assess_budget(body: Body) -> Health:
     """A PodDisruptionBudget that is observed does its work, also while it allows no disruption."""
-    synced = find(conditions_of(body), "DisruptionAllowed")
-    if synced.is_false and synced.reason == "SyncFailed":
-        return in_progress(synced.reason, synced.sentence)
-    return current()
+    allowed = whole_or_none(body, "status.disruptionsAllowed")
+    return current("" if allowed is None else f"allows {allowed} disruptions now")
 
 
 def assess_volume_claim(body: Body) -> Health:

@@ -14,6 +14,7 @@ from gitopsd.core.model import Body, Health, HealthStatus
 _WORST_FIRST = (
     HealthStatus.FAILED,
     HealthStatus.PAUSED,
+    HealthStatus.NOT_FOUND,
     HealthStatus.IN_PROGRESS,
     HealthStatus.UNKNOWN,
     HealthStatus.CURRENT,
@@ -28,10 +29,11 @@ def assess_custom(body: Body) -> Health:
     """Switches in the spec, then conditions, words, answers and counts of the status."""
     if any(flag(body, switch) for switch in _SWITCHES):
         return paused("suspended by its spec")
-    opinions = [*opinions_of_conditions(body), *opinions_of_words(body), *_answers(body), *_counted(body)]
-    if not opinions:
+    if not part(body, "status"):
         return _silent(body)
-    return min(opinions, key=lambda opinion: _WORST_FIRST.index(opinion.status))
+    opinions = [*opinions_of_conditions(body), *opinions_of_words(body), *_answers(body), *_counted(body)]
+    worst = min(opinions, key=lambda opinion: _WORST_FIRST.index(opinion.status), default=None)
+    return worst or current("reports nothing against it")
 
 
 def _silent(body: Body) -> Health:

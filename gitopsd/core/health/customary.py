@@ -13,6 +13,7 @@ from gitopsd.core.health.reasons import Reason, current, failed, in_progress, pa
 from gitopsd.core.health.words import Tone, names, part_count, tone_of, tone_of_type
 from gitopsd.core.model import Body, Health
 
+_NEEDS_REPLICAS = frozenset({"Available", "Ready"})
 _NESTED = ("status.ingress", "status.parents", "status.ancestors")
 
 
@@ -34,6 +35,8 @@ def opinions_of_conditions(body: Body) -> list[Health]:
     for path in _NESTED:
         for entry in parts(body, path):
             conditions += conditions_at(entry, "conditions", generation)
+    if read(body, "spec.replicas") == 0:
+        conditions = tuple(condition for condition in conditions if condition.type not in _NEEDS_REPLICAS)
     company = _company_of(conditions)
     opinions = [_opinion(condition, company) for condition in conditions]
     return [opinion for opinion in opinions if opinion]
@@ -53,7 +56,7 @@ def _company_of(conditions: tuple[Condition, ...]) -> _Company:
 
 
 def _is_main(condition: Condition) -> bool:
-    return part_count(condition.type) == 1 and tone_of_type(condition.type) is Tone.WELL
+    return part_count(condition.type) == 1 and tone_of(condition.type) is Tone.WELL
 
 
 def _is_trying(condition: Condition) -> bool:
@@ -81,6 +84,8 @@ def _opinion(condition: Condition, company: _Company) -> Health | None:
 
 def _of_negative(condition: Condition) -> Health | None:
     """``Failed``, ``Degraded``, ``InvalidSpec``: good is what is not."""
+    if condition.is_false:
+        return current(condition.message)
     if not condition.is_true or condition.severity in {"Info", "Warning"}:
         return None
     return failed(condition.reason or condition.type, condition.sentence)

@@ -52,6 +52,8 @@ def assess_pod(pod: Body) -> Health:
     if phase == "Failed":
         return _finished(pod)
     doom = doom_of(pod)
+    if doom and doom.reason is Reason.CRASH_LOOP and text(pod, "spec.restartPolicy") == "OnFailure":
+        return in_progress(doom.reason, f"{doom.message}; tried again until it ends well")
     if doom:
         return failed(doom.reason, doom.message)
     if is_ready(pod):

@@ -63,6 +63,13 @@ def paused(message: str) -> Health:
     return Health(HealthStatus.PAUSED, Reason.SUSPENDED, clipped(message))
 
 
+def is_good(health: Health) -> bool:
+    """Whether a rollout may be kept with it: current, at rest, or of a kind that may never report anything."""
+    if health.status in {HealthStatus.CURRENT, HealthStatus.PAUSED}:
+        return True
+    return health.status is HealthStatus.IN_PROGRESS and health.reason == Reason.NO_STATUS
+
+
 def clipped(message: str) -> str:
     """Return the message on one line, bounded."""
     line = " ".join(message[: 4 * MESSAGE_MAX].split())

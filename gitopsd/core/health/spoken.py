@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from gitopsd.core.fields import part, parts, text
 from gitopsd.core.health.customary import is_sure
-from gitopsd.core.health.reasons import Reason, current, failed, in_progress, paused
+from gitopsd.core.health.reasons import Reason, clipped, current, failed, in_progress, paused
 from gitopsd.core.health.words import Tone, names, part_count, shares_a_word, tone_of
 from gitopsd.core.model import Body, Health, HealthStatus
 
@@ -17,6 +17,7 @@ _KEYS = frozenset({"phase", "state", "status", "health"})
 _SCOPES = ("current", "overall", "cluster", "deployment", "health", "application", "operation", "update", "printable")
 _PAST = frozenset({"previous", "old", "history", "desired", "target"})
 _RUNS_TO_AN_END = ("run", "job", "task", "workflow", "test", "backup", "restore", "experiment", "migration", "build")
+_TOLD_BY_PARTS = (Tone.FAILURE, Tone.PROGRESS, Tone.WELL)
 _ABSENT = frozenset({"notfound", "missing", "absent"})
 
 
@@ -27,8 +28,8 @@ def opinions_of_words(body: Body) -> list[Health]:
     opinions = [_of_word(word, message or f"{key} is {word}", kind) for key, word in _said(status, kind)]
     if is_sure(body):
         return opinions
-    failing = [(key, word) for key, word in _said_of_parts(status) if tone_of(word) is Tone.FAILURE]
-    return opinions + [failed(_as_reason(word, Reason.REPORTED_FAILED), f"{key} has {word}") for key, word in failing]
+    of_parts = [(key, word) for key, word in _said_of_parts(status) if tone_of(word) in _TOLD_BY_PARTS]
+    return opinions + [_of_word(word, f"{key} has {word}", kind) for key, word in of_parts]
 
 
 def _said(status: Body, kind: str) -> Iterator[tuple[str, str]]:
@@ -67,18 +68,20 @@ def _speaks_for_all(key: str, kind: str) -> bool:
 
 def _of_word(word: str, message: str, kind: str) -> Health:
     tone = tone_of(word)
-    if word.lower() in _ABSENT or (word.lower() == "running" and names(kind, *_RUNS_TO_AN_END)):
+    if word.lower() in _ABSENT:
+        return Health(HealthStatus.NOT_FOUND, _as_reason(word, Reason.WAITING), clipped(message))
+    if word.lower() == "running" and names(kind, *_RUNS_TO_AN_END):
         tone = Tone.PROGRESS
     match tone:
         case Tone.FAILURE:
             return failed(_as_reason(word, Reason.REPORTED_FAILED), message)
         case Tone.REST:
             return paused(message)
-        case Tone.UNKNOWN:
-            return Health(HealthStatus.UNKNOWN, _as_reason(word, Reason.WAITING), message)
+        case Tone.UNKNOWN if part_count(word) == 1:
+            return Health(HealthStatus.UNKNOWN, _as_reason(word, Reason.WAITING), clipped(message))
         case Tone.WELL:
             return current(message)
-        case Tone.PROGRESS | Tone.NEUTRAL:
+        case Tone.PROGRESS | Tone.NEUTRAL | Tone.UNKNOWN:
             return in_progress(_as_reason(word, Reason.WAITING), message)
 
 

@@ -23,21 +23,41 @@ class Tone(StrEnum):
     NEUTRAL = "neutral"
 
 
-_FAILURE = frozenset(
-    ["aborted", "broken", "cannot", "corrupt", "corrupted", "crashed", "dead", "degraded", "denied", "err", "error", "errored", "errors", "exceeded", "fail", "failed", "fails", "failure", "failures", "fatal", "forbidden", "illegal", "impossible", "inconsistent", "invalid", "lost", "malformed", "misconfigured", "red", "refused", "rejected", "stalled", "unable", "unauthorized", "unhealthy", "unrecoverable", "unsupported", "violation", "violations", "wrong"]
+def _vocabulary(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_FAILURE = _vocabulary(
+    """
+    aborted broken cannot corrupt corrupted crashed dead degraded denied err error errored errors exceeded
+    fail failed fails failure failures fatal forbidden illegal impossible inconsistent invalid lost
+    malformed misconfigured red refused rejected stalled unable unauthorized unhealthy unrecoverable
+    unsupported violation violations wrong
+    """
 )
-_REST = frozenset(["hibernated", "paused", "suspended"])
-_PROGRESS = frozenset(
-    ["await", "backoff", "delayed", "init", "partial", "pending", "planned", "progress", "queued", "rerun", "requested", "retry", "scheduled", "started", "submitted", "transition", "unready", "wait", "warn", "warning", "yellow"]
+_REST = frozenset({"hibernated", "ignored", "paused", "stopped", "suspended"})
+_PROGRESS = _vocabulary(
+    """
+    await backoff delayed init partial pending planned progress queued rerun requested retry scheduled
+    started submitted transition unready wait warn warning yellow
+    """
 )
-_UNKNOWN = frozenset(["inconclusive", "unknown"])
-_WELL = frozenset(
-    ["accepted", "active", "admitted", "alive", "applied", "approved", "assigned", "attached", "available", "bound", "clean", "complete", "completed", "configured", "connected", "created", "current", "deployed", "done", "enabled", "established", "exists", "finished", "granted", "green", "healthy", "initialized", "installed", "issued", "latest", "listening", "live", "normal", "ok", "online", "operational", "passed", "programmed", "provisioned", "published", "ready", "reconciled", "registered", "released", "resolved", "run", "running", "satisfied", "serving", "settled", "stable", "succeeded", "success", "successful", "successfully", "synced", "synchronized", "up", "valid", "verified"]
+_UNKNOWN = frozenset({"inconclusive", "unknown"})
+_WELL = _vocabulary(
+    """
+    accepted active admitted alive applied approved assigned attached available bound clean complete
+    completed configured connected created current deployed done enabled established exists finished granted
+    green healthy initialized installed issued latest listening live normal ok online operational passed
+    programmed provisioned published ready reconciled registered released resolved run running satisfied
+    serving settled stable succeeded success successful successfully synced synchronized up valid verified
+    """
 )
-_STEPS_TAKEN = frozenset(["planned", "queued", "requested", "scheduled", "started", "submitted"])
-_NOT = frozenset(["cannot", "never", "no", "non", "not", "without"])
-_REFUSED = frozenset(["allowed", "authorized", "controlled", "exist", "found", "permitted", "supported", "valid"])
-_NO_ACTIVITY = frozenset(["existing", "following", "missing", "nothing", "setting", "something", "string"]) | _WELL
+_STEPS_TAKEN = frozenset({"planned", "queued", "requested", "scheduled", "started", "submitted"})
+_NOT = frozenset({"cannot", "never", "no", "non", "not", "without"})
+_REFUSED = frozenset(
+    {"allowed", "authorized", "controlled", "exist", "found", "permitted", "set", "supported", "valid"}
+)
+_NO_ACTIVITY = frozenset({"existing", "following", "missing", "nothing", "setting", "something", "string"}) | _WELL
 _TOKENS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _WORST_FIRST = (Tone.FAILURE, Tone.REST, Tone.PROGRESS, Tone.UNKNOWN, Tone.WELL)
 _ING_MIN = 5
@@ -46,6 +66,8 @@ _ING_MIN = 5
 def tone_of(phrase: str) -> Tone:
     """Judge a phrase; of several tones in it the one to worry about most wins."""
     tokens = _tokens(phrase)
+    if "could" in tokens and not _NOT.isdisjoint(tokens):
+        return Tone.FAILURE
     tones = {_tone(token, before) for token, before in zip(tokens, ["", *tokens], strict=False)}
     return next((tone for tone in _WORST_FIRST if tone in tones), Tone.NEUTRAL)
 
@@ -82,7 +104,7 @@ def _tokens(phrase: str) -> list[str]:
 def _tone(token: str, before: str) -> Tone:
     if before in _NOT:
         return _negated(token)
-    if before == "already" and token == "exists":
+    if (before, token) == ("already", "exists"):
         return Tone.FAILURE
     vocabularies = ((Tone.FAILURE, _FAILURE), (Tone.REST, _REST), (Tone.PROGRESS, _PROGRESS), (Tone.UNKNOWN, _UNKNOWN))
     found = next((tone for tone, vocabulary in vocabularies if token in vocabulary), None)

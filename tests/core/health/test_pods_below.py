@@ -1,0 +1,383 @@
+"""What the pods below a workload make of it."""
+
+import pytest
+
+from gitopsd.core.health import Reason, assess, needs_look_below
+from gitopsd.core.model import HealthStatus
+
+CURRENT, IN_PROGRESS, FAILED = HealthStatus.CURRENT, HealthStatus.IN_PROGRESS, HealthStatus.FAILED
+IMAGE = "registry.example/shop:2.1"
+NOT_FOUND = f'rpc error: code = NotFound desc = failed to pull image "{IMAGE}": manifest not found'
+
+
+def deployment(ready=1, wanted=3, **status):
+    counts = {"replicas": wanted + 1, "updatedReplicas": 1, "availableReplicas": ready, "readyReplicas": ready}
+    conditions = [
+        {"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated", "message": "is progressing"},
+        {"type": "Available", "status": "True"},
+    ]
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": "web",
+            "uid": "d1",
+            "generation": 2,
+            "annotations": {"deployment.kubernetes.io/revision": "2"},
+        },
+        "spec": {"replicas": wanted, "progressDeadlineSeconds": 600},
+        "status": {"observedGeneration": 2, "conditions": conditions, **counts, **status},
+    }
+
+
+def replica_set(revision, template, owner="d1"):
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": f"web-{template}",
+            "annotations": {"deployment.kubernetes.io/revision": revision},
+            "labels": {"pod-template-hash": template},
+            "ownerReferences": [{"kind": "Deployment", "uid": owner, "controller": True}],
+        },
+    }
+
+
+SETS = (replica_set("1", "old"), replica_set("2", "new"))
+
+
+def pod(name, *, labels=None, owner="", phase="Pending", containers=(), inits=(), conditions=(), **metadata):
+    owners = [{"uid": owner, "controller": True}] if owner else []
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": labels or {}, "ownerReferences": owners, **metadata},
+        "spec": {"containers": [{"name": "app", "image": IMAGE}]},
+        "status": {
+            "phase": phase,
+            "containerStatuses": list(containers),
+            "initContainerStatuses": list(inits),
+            "conditions": list(conditions),
+        },
+    }
+
+
+def waiting(reason, message="", **more):
+    return {"name": "app", "ready": False, "state": {"waiting": {"reason": reason, "message": message}}, **more}
+
+
+def new(name, container=None, **more):
+    return pod(name, labels={"pod-template-hash": "new"}, containers=[container] if container else [], **more)
+
+
+def old(name, container):
+    return pod(name, labels={"pod-template-hash": "old"}, containers=[container])
+
+
+RUNNING = {
+    "name": "app",
+    "ready": False,
+    "restartCount": 0,
+    "state": {"running": {"startedAt": "2024-01-01T00:00:00Z"}},
+}
+BETWEEN = {
+    "name": "app",
+    "ready": False,
+    "restartCount": 3,
+    "state": {"running": {}},
+    "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "message": "password=hunter2"}},
+}
+UNSCHEDULABLE = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "Unschedulable",
+    "message": "0/3 nodes are available: 3 Insufficient cpu.",
+}
+
+
+def test_an_image_not_found_is_told_with_the_numbers_and_the_culprit():
+    health = assess(deployment(), [*SETS, new("web-new-x2", waiting("ErrImagePull", NOT_FOUND))])
+    assert (health.status, health.reason) == (FAILED, Reason.IMAGE_PULL)
+    assert health.message == f"1/3 ready; 3 old still to go; web-new-x2: image not found: {IMAGE}"
+
+
+def test_the_reason_does_not_flap_while_the_kubelet_backs_off():
+    reasons = {
+        assess(deployment(), [*SETS, new("x", waiting(reason, NOT_FOUND))]).reason
+        for reason in ("ErrImagePull", "ImagePullBackOff")
+    }
+    assert reasons == {"ImagePullBackOff"}
+
+
+def test_old_crash_looping_pods_do_not_fail_the_fix():
+    below = [*SETS, old("web-old-1", waiting("CrashLoopBackOff")), new("web-new-1", waiting("ContainerCreating"))]
+    health = assess(deployment(), below)
+    assert health.status is IN_PROGRESS
+    assert "web-old-1" not in health.message
+
+
+def test_old_crash_looping_pods_do_not_fail_the_fix_before_its_first_pod_is_there():
+    assert assess(deployment(), [*SETS, old("web-old-1", waiting("CrashLoopBackOff"))]).status is IN_PROGRESS
+
+
+def test_without_its_replica_sets_no_pod_speaks_for_a_deployment():
+    assert assess(deployment(), [new("x", waiting("CrashLoopBackOff"))]).status is IN_PROGRESS
+
+
+def test_another_deployments_replica_set_does_not_speak():
+    below = [replica_set("2", "new", owner="other"), new("x", waiting("CrashLoopBackOff"))]
+    assert assess(deployment(), below).status is IN_PROGRESS
+
+
+def test_one_doomed_pod_of_two_does_not_fail_a_deployment_but_is_told():
+    below = [*SETS, new("a", waiting("CrashLoopBackOff", restartCount=4)), new("b", RUNNING)]
+    health = assess(deployment(), below)
+    assert health.status is IN_PROGRESS
+    assert "a: container app keeps crashing after 4 restarts" in health.message
+
+
+def test_where_all_must_be_doomed_the_one_with_the_most_hope_gives_the_reason():
+    below = [*SETS, new("a", waiting("CrashLoopBackOff")), new("b", conditions=[UNSCHEDULABLE])]
+    assert assess(deployment(), below).reason == Reason.UNSCHEDULABLE
+
+
+def test_a_pod_that_is_running_but_not_ready_is_named():
+    message = assess(deployment(), [*SETS, new("web-new-1", RUNNING, phase="Running")]).message
+    assert message.endswith("web-new-1: container app is running but not ready")
+
+
+def test_pods_that_are_going_or_have_ended_do_not_count():
+    below = [
+        *SETS,
+        new("going", waiting("CrashLoopBackOff"), deletionTimestamp="2024-01-01T00:00:00Z"),
+        new("ended", waiting("CrashLoopBackOff"), phase="Failed"),
+    ]
+    assert assess(deployment(), below).status is IN_PROGRESS
+
+
+def test_a_missed_deadline_is_told_with_its_pod():
+    late = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}
+    health = assess(deployment(conditions=[late]), [*SETS, new("web-new-1", RUNNING)])
+    assert (health.status, health.reason) == (FAILED, Reason.DEADLINE)
+    assert health.message == "1/3 ready; timed out; web-new-1: container app is running but not ready"
+
+
+def test_a_quota_that_lets_no_pod_in_is_told_with_its_message():
+    refused = {
+        "type": "ReplicaFailure",
+        "status": "True",
+        "reason": "FailedCreate",
+        "message": 'pods "web-7d9f-x2" is forbidden: exceeded quota: small, requested: pods=1, used: pods=3',
+    }
+    health = assess(deployment(conditions=[refused]))
+    assert (health.status, health.reason) == (FAILED, Reason.FAILED_CREATE)
+    assert "exceeded quota: small" in health.message
+
+
+def test_a_refusal_that_is_over_does_not_count_once_all_are_ready():
+    ready = deployment(ready=3, replicas=3, updatedReplicas=3)
+    ready["status"]["conditions"] = [
+        {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"},
+        {"type": "Available", "status": "True"},
+        {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "quota"},
+    ]
+    assert assess(ready).status is CURRENT
+    assert not needs_look_below(ready)
+
+
+@pytest.mark.parametrize(
+    ("container", "reason", "words"),
+    [
+        pytest.param(
+            BETWEEN, "CrashLoopBackOff", "after 3 restarts, last exit code 1 (Error)", id="between two back-offs"
+        ),
+        pytest.param(waiting("InvalidImageName"), "InvalidImageName", "app", id="an image name that is none"),
+        pytest.param(
+            waiting("CreateContainerConfigError", 'secret "db" not found'),
+            "CreateContainerConfigError",
+            'secret "db" not found',
+            id="a Secret that is not there",
+        ),
+        pytest.param(waiting("CreateContainerError", "bad"), "CreateContainerError", "bad", id="no container"),
+        pytest.param(waiting("RunContainerError", "bad"), "RunContainerError", "bad", id="no start"),
+        pytest.param(
+            {"name": "app", "state": {"terminated": {"reason": "ContainerCannotRun", "exitCode": 127}}},
+            "ContainerCannotRun",
+            "exit code 127",
+            id="a command that is not there",
+        ),
+        pytest.param(
+            waiting("ImagePullBackOff", "unauthorized: authentication required"),
+            "ImagePullBackOff",
+            f"no right to pull: {IMAGE}",
+            id="no right to the image",
+        ),
+        pytest.param(
+            waiting("ErrImagePull", "Get https://cdn.example/blob?X-Signature=abc: i/o timeout"),
+            "ImagePullBackOff",
+            "https://cdn.example/blob?…",
+            id="a registry's signed address loses its signature",
+        ),
+    ],
+)
+def test_a_container_is_doomed(container, reason, words):
+    health = assess(deployment(), [*SETS, new("x", container)])
+    assert (health.status, health.reason) == (FAILED, reason)
+    assert words in health.message
+    assert "hunter2" not in health.message
+    assert "abc" not in health.message
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        pytest.param(waiting("ContainerCreating"), id="being created"),
+        pytest.param(
+            waiting("CreateContainerConfigError", "failed to sync secret cache: timed out"),
+            id="the kubelet's cache is cold",
+        ),
+        pytest.param(
+            {"name": "app", "state": {"terminated": {"reason": "ContainerCannotRun", "exitCode": 128}}}, id="a race"
+        ),
+        pytest.param({**BETWEEN, "restartCount": 1}, id="one crash"),
+        pytest.param({**BETWEEN, "ready": True}, id="crashed in the past, ready now"),
+        pytest.param({**BETWEEN, "lastState": {"terminated": {"exitCode": 0}}}, id="ended well and was started again"),
+    ],
+)
+def test_a_container_may_still_come_up(container):
+    assert assess(deployment(), [*SETS, new("x", container)]).status is IN_PROGRESS
+
+
+def test_init_containers_count_as_well():
+    labels = {"pod-template-hash": "new"}
+    health = assess(
+        deployment(), [*SETS, pod("x", labels=labels, inits=[{**waiting("CrashLoopBackOff"), "name": "init"}])]
+    )
+    assert health.status is FAILED
+    assert "container init keeps crashing" in health.message
+
+
+def test_an_evicted_pod_is_nobodys_fault():
+    evicted = new("x", waiting("CrashLoopBackOff"))
+    evicted["status"]["reason"] = "Evicted"
+    assert assess(deployment(), [*SETS, evicted]).status is IN_PROGRESS
+
+
+def stateful_set():
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "db", "uid": "s1", "generation": 1},
+        "spec": {"replicas": 3},
+        "status": {
+            "observedGeneration": 1,
+            "replicas": 3,
+            "readyReplicas": 2,
+            "currentReplicas": 2,
+            "currentRevision": "db-1",
+            "updateRevision": "db-2",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("revision", "expected"),
+    [
+        pytest.param("db-2", FAILED, id="one doomed pod of the update revision fails it"),
+        pytest.param("db-1", IN_PROGRESS, id="a doomed pod of the old revision does not"),
+    ],
+)
+def test_a_stateful_set_fails_by_any_new_pod(revision, expected):
+    doomed = pod("db-2", labels={"controller-revision-hash": revision}, containers=[waiting("CrashLoopBackOff")])
+    fine = pod("db-1", labels={"controller-revision-hash": "db-2"}, containers=[RUNNING])
+    assert assess(stateful_set(), [fine, doomed]).status is expected
+
+
+def daemon_set(generation="7", updated=1):
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "log", "annotations": {"deprecated.daemonset.template.generation": generation}},
+        "status": {
+            "observedGeneration": 1,
+            "desiredNumberScheduled": 3,
+            "currentNumberScheduled": 3,
+            "updatedNumberScheduled": updated,
+            "numberReady": 2,
+            "numberAvailable": 2,
+        },
+    }
+
+
+def daemon_pod(generation, revision, container=None):
+    labels = {"pod-template-generation": generation, "controller-revision-hash": revision}
+    return pod(f"log-{generation}-{revision}", labels=labels, containers=[container or waiting("CrashLoopBackOff")])
+
+
+@pytest.mark.parametrize(
+    ("body", "below", "expected"),
+    [
+        pytest.param(daemon_set(), [daemon_pod("7", "b")], FAILED, id="a new pod, by the template's generation"),
+        pytest.param(daemon_set(), [daemon_pod("6", "a")], IN_PROGRESS, id="an old pod"),
+        pytest.param(
+            daemon_set(),
+            [daemon_pod("5", "a"), daemon_pod("7", "a", RUNNING)],
+            FAILED,
+            id="an old pod that is new again",
+        ),
+        pytest.param(daemon_set(generation=""), [daemon_pod("7", "b")], IN_PROGRESS, id="generation not known"),
+        pytest.param(daemon_set(generation="", updated=3), [daemon_pod("7", "b")], FAILED, id="all pods are new"),
+    ],
+)
+def test_a_daemon_set_fails_by_any_new_pod(body, below, expected):
+    assert assess(body, below).status is expected
+
+
+JOB = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "m", "uid": "j1"}, "status": {"active": 1}}
+
+
+@pytest.mark.parametrize(
+    ("doomed", "expected"),
+    [
+        pytest.param(pod("m-1", owner="j1", containers=[waiting("ErrImagePull", NOT_FOUND)]), FAILED, id="no image"),
+        pytest.param(
+            pod("m-1", owner="j1", containers=[waiting("CreateContainerConfigError")]), FAILED, id="no config"
+        ),
+        pytest.param(pod("m-1", owner="j1", containers=[waiting("CrashLoopBackOff")]), IN_PROGRESS, id="tries again"),
+        pytest.param(pod("m-1", owner="j1", conditions=[UNSCHEDULABLE]), IN_PROGRESS, id="waits for room"),
+        pytest.param(pod("m-1", owner="j2", containers=[waiting("ErrImagePull")]), IN_PROGRESS, id="another Job's pod"),
+    ],
+)
+def test_a_job_fails_by_a_pod_that_cannot_start(doomed, expected):
+    assert assess(JOB, [doomed]).status is expected
+
+
+def test_a_replica_set_of_its_own_fails_when_all_its_pods_are_doomed():
+    body = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"uid": "r1"}, "spec": {"replicas": 2}}
+    doomed = pod("a", owner="r1", containers=[waiting("CrashLoopBackOff")])
+    assert assess(body, [doomed]).status is FAILED
+    assert assess(body, [doomed, pod("b", owner="r1", containers=[RUNNING])]).status is IN_PROGRESS
+
+
+def test_the_pods_order_does_not_matter():
+    below = [*SETS, new("b", waiting("CrashLoopBackOff")), new("a", waiting("InvalidImageName"))]
+    assert assess(deployment(), below) == assess(deployment(), below[::-1])
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(deployment(), True, id="a Deployment that is rolling out"),
+        pytest.param({**deployment(), "spec": {"paused": True}}, False, id="a Deployment that is paused"),
+        pytest.param(
+            {"apiVersion": "v1", "kind": "Service", "spec": {"type": "LoadBalancer"}}, False, id="no workload"
+        ),
+        pytest.param(
+            {**deployment(), "metadata": {"generation": 3}},
+            False,
+            id="a Deployment whose controller has not seen it yet",
+        ),
+    ],
+)
+def test_only_workloads_that_are_not_well_need_a_look_below(body, expected):
+    assert needs_look_below(body) is expected
