@@ -1,0 +1,229 @@
+"""One environment as the v1 status shows it. What is not known has no key; lists are bounded, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from gitopsd.core.health import public_word
+from gitopsd.core.model import HealthStatus, Json, LiveObject, Manifest, ObjectRef
+from gitopsd.core.passes import Look
+from gitopsd.core.plan import Action
+from gitopsd.core.record import Record, Rollout
+from gitopsd.core.status_conditions import conditions, ready
+from gitopsd.core.status_facts import attempted, deadline, problems, revision_of, wanted
+from gitopsd.core.status_history import held_json, history_json, rollback_json
+from gitopsd.core.status_json import bounded, present, problem_json, reason_of, revision_json, stamp
+from gitopsd.core.status_sentence import why
+from gitopsd.core.status_view import EnvironmentView
+from gitopsd.core.status_words import drifted_count, health, phase, sync
+
+OBJECTS_MAX = 1000
+_PERCENT = 100
+_WORST_FIRST = (
+    HealthStatus.FAILED,
+    HealthStatus.NOT_FOUND,
+    HealthStatus.UNKNOWN,
+    HealthStatus.IN_PROGRESS,
+    HealthStatus.TERMINATING,
+    HealthStatus.PAUSED,
+    HealthStatus.CURRENT,
+)
+
+
+class Fields(StrEnum):
+    """How much to show. ``usual`` is all but the objects."""
+
+    SUMMARY = "summary"
+    USUAL = "usual"
+    FULL = "full"
+
+
+def environment_json(view: EnvironmentView, fields: Fields) -> dict[str, Json]:
+    """Return the environment."""
+    shown = _summary(view)
+    if fields is Fields.SUMMARY:
+        return shown
+    shown |= _usual(view)
+    return shown | _objects(view) if fields is Fields.FULL else shown
+
+
+def _summary(view: EnvironmentView) -> dict[str, Json]:
+    record = view.known or Record()
+    pause = record.suspended
+    found = present(
+        name=view.environment.name,
+        path=view.environment.path,
+        source=view.environment.source,
+        phase=phase(view).value,
+        message=why(view),
+        ready=ready(view)[0],
+        sync=_sync(view),
+        health=_health(view),
+        revision=_revisions(view, record),
+        lastError=_last_error(view),
+    )
+    paused = {"by": pause.by, "at": stamp(pause.since), "reason": pause.reason} if pause else None
+    return {**found, "suspended": paused}
+
+
+def _usual(view: EnvironmentView) -> dict[str, Json]:
+    record = view.known or Record()
+    look = view.latest.look if view.latest else None
+    return present(
+        conditions=conditions(view),
+        verdict=_verdict(look) if look else None,
+        plan=_plan(look) if look else None,
+        rollout=_rollout(view, record.rollout, look) if record.rollout else None,
+        held=held_json(record, view.environment.name),
+        rollback=rollback_json(record),
+        history=history_json(record),
+        timings=_timings(view, record),
+        writes=dict(view.writes),
+        requests=view.requests,
+        problems=bounded(problem_json(problem) for problem in problems(view)),
+        warnings=bounded(problem_json(problem) for problem in look.desired.warnings) if look else None,
+    )
+
+
+def _sync(view: EnvironmentView) -> Mapping[str, Json]:
+    look = view.latest.look if view.latest else None
+    if look is None:
+        return {"status": sync(view).value}
+    return {
+        "status": sync(view).value,
+        "drifted": drifted_count(look),
+        "pruneable": len(look.plan.prunes) + len(look.plan.kept_back),
+        "ignored": sum(bool(sight.omit) for sight in look.live.sights.values()),
+    }
+
+
+def _health(view: EnvironmentView) -> Mapping[str, Json]:
+    look = view.latest.look if view.latest else None
+    findings = sorted(look.verdict.findings, key=lambda one: _WORST_FIRST.index(one.health.status)) if look else []
+    worst = findings[0] if findings else None
+    return present(
+        status=health(view).value,
+        worst=present(ref=str(worst.ref), reason=worst.health.reason, message=worst.health.message) if worst else None,
+    )
+
+
+def _revisions(view: EnvironmentView, record: Record) -> Mapping[str, Json]:
+    kept = record.last_kept
+    look = view.latest.look if view.latest else None
+    return present(
+        desired=revision_json(*wanted(view)),
+        attempted=revision_json(*attempted(view)),
+        applied=revision_json(revision_of(view, record.current), record.current),
+        lastHealthy=revision_json(kept.revision, kept.digest) if kept else None,
+        observed=revision_json(look.desired.revision, look.desired.digest) if look else None,
+    )
+
+
+def _last_error(view: EnvironmentView) -> Mapping[str, Json] | None:
+    found = problems(view)
+    if not found:
+        return None
+    shown = problem_json(found[0], reason_of(found[0], view.problem_class))
+    if not view.problems:
+        return shown
+    return shown | present(at=stamp(view.problem_at), count=view.problem_count or None, retryAt=stamp(view.retry_at))
+
+
+def _verdict(look: Look) -> Mapping[str, Json]:
+    return present(
+        outcome=look.verdict.outcome.value,
+        message=look.verdict.why,
+        findings=bounded(
+            present(
+                ref=str(finding.ref),
+                status=public_word(finding.health.status),
+                reason=finding.health.reason,
+                message=finding.health.message,
+            )
+            for finding in look.verdict.findings
+        ),
+    )
+
+
+def _plan(look: Look) -> Mapping[str, Json]:
+    plan = look.plan
+    creates = sum(change.action is Action.CREATE for change in plan.changes)
+    return {
+        "create": creates,
+        "update": len(plan.changes) - creates,
+        "delete": len(plan.prunes),
+        "unchanged": plan.unchanged_count,
+        "blocked": len(plan.waiting) + len(plan.rejections) + len(plan.conflicts) + len(plan.fighting),
+    }
+
+
+def _rollout(view: EnvironmentView, rollout: Rollout, look: Look | None) -> Mapping[str, Json]:
+    unwell = {finding.ref: finding.health for finding in look.verdict.findings} if look else {}
+    unwell = {ref: found for ref, found in unwell.items() if ref in rollout.changed}
+    done = len(rollout.changed) - len(unwell)
+    return present(
+        startedAt=stamp(rollout.started_at),
+        deadlineAt=stamp(deadline(view, rollout)),
+        trigger=rollout.trigger.value,
+        revision=revision_json(rollout.revision, rollout.digest),
+        percent=done * _PERCENT // len(rollout.changed) if look and rollout.changed else None,
+        failure=rollout.failure,
+        objects=bounded(
+            present(ref=str(ref), kind=ref.kind, status=found.status.value, reason=found.reason, message=found.message)
+            for ref, found in sorted(unwell.items())
+        ),
+    )
+
+
+def _timings(view: EnvironmentView, record: Record) -> Mapping[str, Json]:
+    kept = record.last_kept
+    committed = kept.revision.committed_at if kept and kept.digest == record.current else None
+    return present(
+        stages={stage: round(seconds, 3) for stage, seconds in view.stages.items()},
+        commitToHealthySeconds=round((kept.at - committed).total_seconds(), 3) if kept and committed else None,
+        nextReconcileAt=stamp(view.next_at),
+    )
+
+
+def _objects(view: EnvironmentView) -> dict[str, Json]:
+    look = view.latest.look if view.latest else None
+    if look is None:
+        return {}
+    waves = {change.ref: change.wave for change in look.plan.changes}
+    actions = {change.ref: change.action.value for change in look.plan.changes}
+    listed = sorted(look.desired.manifests, key=lambda manifest: _rank(look, manifest.ref))[:OBJECTS_MAX]
+    objects: Sequence[Json] = [
+        _object(manifest, look.live.sights[manifest.ref].live)
+        | present(
+            sync="OutOfSync" if manifest.ref in actions else "Synced",
+            action=actions.get(manifest.ref),
+            wave=waves.get(manifest.ref),
+        )
+        for manifest in listed
+    ]
+    return {"objects": objects, "objectCount": len(look.desired.manifests)}
+
+
+def _rank(look: Look, ref: ObjectRef) -> tuple[int, ObjectRef]:
+    live = look.live.sights[ref].live
+    return _WORST_FIRST.index(live.health.status if live else HealthStatus.NOT_FOUND), ref
+
+
+def _object(manifest: Manifest, live: LiveObject | None) -> dict[str, Json]:
+    status = live.health.status if live else HealthStatus.NOT_FOUND
+    return present(
+        group=manifest.ref.group,
+        version=manifest.api_version.rpartition("/")[2],
+        kind=manifest.ref.kind,
+        namespace=manifest.ref.namespace,
+        name=manifest.ref.name,
+        uid=live.uid if live else None,
+        health=present(
+            status=public_word(status),
+            reason=live.health.reason if live else "NotFound",
+            message=live.health.message if live else None,
+        ),
+        file=manifest.origin.file,
+        line=manifest.origin.line or None,
+    )

@@ -1,0 +1,133 @@
+"""What can be known of an environment from its view: which revision is where, since when, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from gitopsd.core.decision import Held
+from gitopsd.core.errors import Problem, Stage
+from gitopsd.core.model import Revision
+from gitopsd.core.record import Hold, Outcome, Record, Rollout
+from gitopsd.core.status_json import short
+from gitopsd.core.status_view import EnvironmentView
+from gitopsd.core.status_words import Phase, blocked_by_prune, hold_in_force, is_put_back, phase
+
+
+def revision_of(view: EnvironmentView, digest: str) -> Revision | None:
+    """Return the newest revision known to render to the digest."""
+    wanted = view.latest.git.desired if view.latest else None
+    if wanted and wanted.digest == digest:
+        return wanted.revision
+    return remembered(view.known, digest) if view.known else None
+
+
+def remembered(record: Record, digest: str) -> Revision | None:
+    """Return the revision of a digest, from anything that the record says of it."""
+    if not digest:
+        return None
+    lines = (record.rollout, *record.kept, *record.held.values(), *record.history)
+    return next((line.revision for line in lines if line and line.digest == digest), None)
+
+
+def wanted(view: EnvironmentView) -> tuple[Revision | None, str]:
+    """Return what Git says, and its digest when it could be rendered."""
+    if view.latest is None:
+        return None, ""
+    git = view.latest.git
+    if git.desired:
+        return git.desired.revision, git.desired.digest
+    return (git.wanted.revision if git.wanted else None), ""
+
+
+def attempted(view: EnvironmentView) -> tuple[Revision | None, str]:
+    """Return what was begun last because of a commit."""
+    record = view.known
+    if record is None:
+        return None, ""
+    hold = hold_in_force(view)
+    if hold:
+        return hold.revision, hold.digest
+    return revision_of(view, record.current), record.current
+
+
+def since(view: EnvironmentView) -> datetime | None:
+    """Return when the environment came into its phase, where that is known."""
+    record = view.known
+    if record is None:
+        return view.problem_at
+    hold, rollout = hold_in_force(view), record.rollout
+    by_phase: Mapping[Phase, datetime | None] = {
+        Phase.SUSPENDED: record.suspended.since if record.suspended else (hold.since if hold else None),
+        Phase.REVERTING: hold.since if hold else None,
+        Phase.REVERTED: hold.since if hold else None,
+        Phase.FAILED: view.problem_at or _failed_at(record),
+        Phase.APPLYING: rollout.started_at if rollout else None,
+        Phase.VERIFYING: rollout.started_at if rollout else None,
+        Phase.READY: record.kept[0].at if record.kept else None,
+    }
+    return by_phase.get(phase(view))
+
+
+def deadline(view: EnvironmentView, rollout: Rollout) -> datetime | None:
+    """Return when the rollout counts as failed; time without an API server is not counted."""
+    look = view.latest.look if view.latest else None
+    if look is None or look.desired.digest != rollout.digest:
+        return None
+    return rollout.started_at + timedelta(seconds=look.desired.settings.deadline_s + look.live.blind_s)
+
+
+def problems(view: EnvironmentView) -> tuple[Problem, ...]:
+    """Return all that is wrong, the one to show first. What a person decided is not wrong."""
+    if view.problems:
+        return view.problems
+    return (*_standing(view), *_beside(view))
+
+
+def _failed_at(record: Record) -> datetime | None:
+    bad = (Outcome.FAILED, Outcome.REVERT_FAILED)
+    return next((entry.at for entry in record.history if entry.outcome in bad), None)
+
+
+def _standing(view: EnvironmentView) -> tuple[Problem, ...]:
+    """What stands in the way of being what Git wants."""
+    hold = hold_in_force(view)
+    decision = view.latest.decision if view.latest else None
+    if isinstance(decision, Held) and not decision.hold:
+        return decision.problems
+    record = view.known
+    if record and record.rollout and record.rollout.failure and record.rollout.digest not in record.held:
+        return (_rollout_failed(record.rollout),)
+    return (_put_back(hold, view.environment.name),) if hold and is_put_back(hold) else ()
+
+
+def _beside(view: EnvironmentView) -> tuple[Problem, ...]:
+    """What is wrong although the environment may be where it should be."""
+    if view.latest is None:
+        return ()
+    stale = view.latest.git.stale
+    look = view.latest.look
+    silence = stale.problems if stale else ()
+    if look is None:
+        return silence
+    plan = look.plan
+    kept_back = plan.kept_back if blocked_by_prune(look) else ()
+    return (*silence, *plan.conflicts, *plan.fighting, *kept_back)
+
+
+def _put_back(hold: Hold, name: str) -> Problem:
+    return Problem(
+        code="ROLLOUT_FAILED",
+        stage=Stage.HEALTH,
+        message=f"{short(hold.revision)} failed and is held: {hold.why}",
+        hint=f"commit a fix; or, if the cause was elsewhere: gitopsd release {name}",
+    )
+
+
+def _rollout_failed(rollout: Rollout) -> Problem:
+    return Problem(
+        code="ROLLOUT_FAILED",
+        stage=Stage.HEALTH,
+        message=f"{short(rollout.revision)} failed: {rollout.failure}",
+        hint="commit a fix; a new commit is taken up at once",
+    )
