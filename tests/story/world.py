@@ -110,6 +110,11 @@ class World:
         self.decisions.append(self.latest.decision)
         return self.latest.decision
 
+    def make_passes(self, count: int) -> None:
+        """Make so many passes that came to a decision."""
+        while count:
+            count -= self.pass_once() is not None
+
     def settle(self) -> Decision | None:
         """Make passes until nothing moves."""
         for _ in range(PASSES_MAX):

@@ -1,0 +1,80 @@
+"""What is known of every environment and source right now, as immutable snapshots. Readers never wait for a pass."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from gitopsd.core.errors import GitopsdError, Problem
+from gitopsd.core.model import Environment
+from gitopsd.core.passes import Pass
+from gitopsd.core.status_view import EnvironmentView, SourceView
+
+
+@dataclass(eq=False)
+class Board:
+    """One view per environment and per source; ``serial`` grows with every change."""
+
+    environments: Mapping[str, EnvironmentView] = field(default_factory=dict)
+    sources: Mapping[str, SourceView] = field(default_factory=dict)
+    serial: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def follow(self, environment: Environment) -> None:
+        """Begin to show an environment."""
+        if environment.name not in self.environments:
+            self._put(environment.name, lambda _: EnvironmentView(environment=environment, stages={}, writes={}))
+
+    def forget(self, name: str) -> None:
+        """Stop showing an environment."""
+        with self._lock:
+            self.environments = {key: view for key, view in self.environments.items() if key != name}
+            self.serial += 1
+
+    def saw(self, name: str, latest: Pass) -> None:
+        """Show a pass that ended well."""
+        self._put(
+            name,
+            lambda view: replace(
+                view, latest=latest, problems=(), problem_class="", problem_at=None, problem_count=0, retry_at=None
+            ),
+        )
+
+    def failed(self, name: str, problems: tuple[Problem, ...], kind: str, at: datetime) -> int:
+        """Show a pass that could not know; return how often in a row."""
+        self._put(
+            name,
+            lambda view: replace(
+                view, problems=problems, problem_class=kind, problem_at=at, problem_count=view.problem_count + 1
+            ),
+        )
+        return self.environments[name].problem_count
+
+    def measured(self, name: str, stages: Mapping[str, float], writes: Mapping[str, int], requests: int) -> None:
+        """Show what the environment has cost so far."""
+        self._put(name, lambda view: replace(view, stages=stages, writes=writes, requests=requests))
+
+    def scheduled(self, name: str, at: datetime, *, is_retry: bool) -> None:
+        """Show when the environment is looked at again at the latest."""
+        self._put(name, lambda view: replace(view, next_at=at, retry_at=at if is_retry else None))
+
+    def source(self, view: SourceView) -> None:
+        """Show how a source is."""
+        with self._lock:
+            self.sources = {**self.sources, view.name: view}
+            self.serial += 1
+
+    def _put(self, name: str, change: Callable[[EnvironmentView], EnvironmentView]) -> None:
+        with self._lock:
+            view = self.environments.get(name)
+            self.environments = {**self.environments, name: change(view)}  # type: ignore[arg-type]
+            self.serial += 1
+
+
+def problems_of(error: Exception) -> tuple[tuple[Problem, ...], str]:
+    """Return what a failed pass has to say, and whose fault it is."""
+    if isinstance(error, GitopsdError):
+        return error.problems, type(error).__name__
+    raise error

@@ -1,0 +1,206 @@
+"""Keeps every environment on its way: the queue says which, a worker makes one pass, the board shows what came of it.
+
+This is the pass boundary: a ``GitopsdError`` becomes status and back-off, anything else is our own bug and is shown
+as such; the other environments go on either way.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from loguru import logger
+
+from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Watch
+from gitopsd.core.errors import GitopsdError, Problem, SourceError, Stage, Superseded
+from gitopsd.core.model import Environment
+from gitopsd.core.passes import Pass
+from gitopsd.daemon.board import Board
+from gitopsd.daemon.meter import Fate
+from gitopsd.daemon.queue import WakeQueue
+from gitopsd.daemon.wiring import House
+from gitopsd.reconcile import reconcile
+
+SOURCE_KEY = "source:"
+WATCH_LOOK_S = 5.0
+RETRY_MIN_S = 1.0
+RETRY_MAX_S = 60.0
+STOP_DEADLINE_S = 20.0
+
+
+@dataclass(eq=False)
+class Engine:
+    """The workers and what they share. ``environments`` is replaced whole, never changed."""
+
+    house: House
+    board: Board = field(default_factory=Board)
+    queue: WakeQueue = field(default_factory=WakeQueue)
+    environments: Mapping[str, Environment] = field(default_factory=dict)
+    ticked_at: float = field(default_factory=time.monotonic)
+    _workers: list[threading.Thread] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start the workers; everything begins with a fetch of every source."""
+        for number in range(self.house.config.workers):
+            worker = threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
+            worker.start()
+            self._workers.append(worker)
+        for name in self.house.sources:
+            self.queue.wake(SOURCE_KEY + name)
+
+    def stop(self) -> None:
+        """Let the calls in flight end, within the deadline."""
+        self.queue.close()
+        until = time.monotonic() + STOP_DEADLINE_S
+        for worker in self._workers:
+            worker.join(max(0.0, until - time.monotonic()))
+
+    def tick(self, source: str) -> None:
+        """The scheduler's beat."""
+        self.ticked_at = time.monotonic()
+        self.queue.wake(SOURCE_KEY + source)
+
+    def wake(self, environment: str) -> None:
+        """Something happened to an environment: look soon."""
+        if environment in self.environments:
+            self.queue.wake(environment)
+
+    def wake_all(self) -> None:
+        """Look at every environment: we lead now."""
+        for name in self.environments:
+            self.queue.wake(name)
+
+    def _work(self) -> None:
+        while (key := self.queue.take()) is not None:
+            try:
+                if key.startswith(SOURCE_KEY):
+                    self._fetch(key.removeprefix(SOURCE_KEY))
+                else:
+                    self._pass(key)
+            except Exception:  # noqa: BLE001 — a worker that dies would stop its environments for ever
+                logger.exception("worker failed")
+                self.queue.wake(key, RETRY_MAX_S)
+            finally:
+                self.queue.done(key)
+
+    def _fetch(self, name: str) -> None:
+        source, poll_s = self.house.sources[name], self.house.config.poll_s(name)
+        # Re-armed first: the scheduler's clock may step, ours does not.
+        self.queue.wake(SOURCE_KEY + name, poll_s * 1.5)
+        began = time.monotonic()
+        try:
+            source.fetch()
+        except SourceError as error:
+            logger.bind(source=name, code=error.problem.code).warning("fetch failed")
+        spent = time.monotonic() - began
+        self.board.source(self.house.source_view(name, poll_s))
+        self._follow(name)
+        for environment in self.environments.values():
+            if environment.source == name:
+                self.house.times.add(environment.name, "fetch", spent)
+                self.queue.wake(environment.name)
+
+    def _follow(self, source: str) -> None:
+        """Take up directories that are new; stop following the ones that are gone. Their objects stay as they are."""
+        found = {environment.name: environment for environment in self.house.environments_of(source)}
+        others = {name: one for name, one in self.environments.items() if one.source != source}
+        for gone in self.environments.keys() - others.keys() - found.keys():
+            logger.bind(environment=gone).warning("no longer followed; its objects stay")
+            self.queue.forget(gone)
+            self.board.forget(gone)
+            self.house.claims.forget(gone)
+        self.environments = {**others, **found}
+        for environment in found.values():
+            self.board.follow(environment)
+
+    def _pass(self, name: str) -> None:
+        environment = self.environments.get(name)
+        if environment is None or not self.house.is_leading():
+            return
+        try:
+            latest = reconcile(environment, self.house.ports)
+        except GitopsdError as error:
+            delay_s, fate = self._could_not(name, error.problems, error), Fate.ADD
+        except Exception as error:  # noqa: BLE001 — the pass boundary: our bug must not stop the other environments
+            logger.bind(environment=name).exception("a bug of ours ended this pass")
+            delay_s, fate = self._could_not(name, (_our_bug(error),), error), Fate.ADD
+        else:
+            delay_s, fate = self._did(name, latest), _fate(latest)
+        self.house.times.settle(name, fate)
+        tally = self.house.cluster.tally(name)
+        self.board.measured(name, self.house.times.of(name), tally.writes, tally.requests)
+        at = self.house.clock.now() + timedelta(seconds=delay_s)
+        self.board.scheduled(name, at, is_retry=bool(self.board.environments[name].problems))
+        self.queue.wake(name, delay_s)
+
+    def _did(self, name: str, latest: Pass) -> float:
+        before = self.board.environments[name].latest
+        self.board.saw(name, latest)
+        if before is None or type(before.decision) is not type(latest.decision):
+            _log(name, latest)
+        return self._next_look_s(latest.decision, self.environments[name])
+
+    def _next_look_s(self, decision: Decision, environment: Environment) -> float:
+        match decision:
+            case Apply() | Keep() | Revert() | Halt():
+                return 0.0
+            case Watch(_, until):
+                wait = (until - self.house.clock.now()).total_seconds() if until else WATCH_LOOK_S
+                return min(max(wait, 0.05), WATCH_LOOK_S)
+            case Rest() | Held():
+                poll_s = self.house.config.poll_s(environment.source)
+                return poll_s * random.uniform(0.9, 1.1)  # noqa: S311 — jitter, not a secret
+
+    def _could_not(self, name: str, problems: tuple[Problem, ...], error: Exception) -> float:
+        count = self.board.failed(name, problems, type(error).__name__, self.house.clock.now())
+        if count == 1:
+            logger.bind(environment=name, code=problems[0].code, where=problems[0].where).error(problems[0].message)
+        if isinstance(error, Superseded):
+            return RETRY_MIN_S
+        if not getattr(error, "retry", False):
+            return self.house.config.poll_s(self.environments[name].source)
+        return float(min(RETRY_MAX_S, RETRY_MIN_S * 2 ** min(count - 1, 10)))
+
+
+def _fate(latest: Pass) -> Fate:
+    match latest.decision:
+        case Apply(begins=True):
+            return Fate.BEGIN
+        case Rest() | Held():
+            return Fate.DROP
+        case _:
+            return Fate.ADD
+
+
+def _our_bug(error: Exception) -> Problem:
+    return Problem(
+        code="INTERNAL_ERROR",
+        stage=Stage.PLAN,
+        message=f"gitopsd failed on its own account: {type(error).__name__}",
+        hint="the log has the traceback; please report it",
+    )
+
+
+def _log(name: str, latest: Pass) -> None:
+    decision = latest.decision
+    revision = str(latest.look.desired.revision) if latest.look else ""
+    bound = logger.bind(environment=name, revision=revision)
+    match decision:
+        case Revert(why, back_to):
+            bound.bind(why=why, back_to=back_to).error("put back")
+        case Halt(why):
+            bound.bind(why=why).error("rollout failed, and there is nothing safe to go back to")
+        case Held(problems):
+            bound.bind(code=problems[0].code, why=problems[0].message).warning("held")
+        case Watch(why):
+            bound.bind(why=why).info("rolling out")
+        case Apply(changes, begins):
+            bound.bind(changes=len(changes), begins=begins).info("applying")
+        case Keep():
+            bound.info("healthy: kept")
+        case Rest():
+            bound.info("in sync")

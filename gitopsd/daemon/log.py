@@ -1,0 +1,47 @@
+"""The only place that sets up logging. Constant messages, values as fields, never a variable's value in a traceback.
+
+One JSON line per event on standard error; on a terminal, a line for people.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+if TYPE_CHECKING:
+    from loguru import Message
+
+_LEVEL = "INFO"
+
+
+def configure_logging() -> None:
+    """Send events to standard error, secrets out: no ``diagnose``, no ``backtrace``."""
+    logger.remove()
+    sink = _for_people if sys.stderr.isatty() else _as_json
+    logger.add(sink, level=_LEVEL, diagnose=False, backtrace=False, catch=True, format="{message}")
+
+
+def _as_json(message: Message) -> None:
+    record = message.record
+    line = {
+        "at": record["time"].isoformat(),
+        "level": record["level"].name,
+        "message": record["message"],
+        **record["extra"],
+    }
+    if record["exception"]:
+        line["traceback"] = str(message)
+    sys.stderr.write(json.dumps(line, default=str) + "\n")
+
+
+def _for_people(message: Message) -> None:
+    record = message.record
+    fields = " ".join(f"{name}={value}" for name, value in record["extra"].items() if value not in ("", None))
+    sys.stderr.write(
+        f"{record['time']:HH:mm:ss} {record['level'].name[0]} {record['message']} {fields}".rstrip() + "\n"
+    )
+    if record["exception"]:
+        sys.stderr.write(str(message))
