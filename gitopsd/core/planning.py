@@ -101,6 +101,9 @@ class _Planner:
     def step(self, manifest: Manifest, sight: Sight) -> _Step:
         """Decide about one object."""
         item = self.record.inventory.get(manifest.ref, Item())
+        wishes = intents_of(manifest)
+        if wishes.unmanaged or (wishes.create_only and sight.live is not None):
+            return _Unchanged()
         if sight.live is None:
             return self._absent(manifest, sight, item)
         return self._present(manifest, sight, sight.live, item)
