@@ -17,7 +17,7 @@ _SUCCEEDED = "ReconciliationSucceeded"
 _PROGRESSING = "Progressing"
 
 
-def conditions(view: EnvironmentView) -> Sequence[Json]:
+def conditions(view: EnvironmentView) -> Sequence[Mapping[str, Json]]:
     """Return all that apply; ``Reconciling``, ``Stalled`` and ``Held`` only while they are true."""
     return list(_all(view))
 
@@ -40,7 +40,7 @@ def ready(view: EnvironmentView) -> tuple[str, str]:
             return _FALSE, "ProgressingWithRetry" if view.problems else _PROGRESSING
 
 
-def _all(view: EnvironmentView) -> Iterable[Json]:
+def _all(view: EnvironmentView) -> Iterable[Mapping[str, Json]]:
     sentence, now = why(view), phase(view)
     status, reason = ready(view)
     yield _condition(view, "Ready", (status, reason), sentence, timed=True)

@@ -18,7 +18,8 @@ from gitopsd.core.verdict import Outcome
 # One failed call is not news: the next pass tells whether it was more.
 BLIPS_MAX = 1
 
-_MAY_PASS = ("ClusterError", "SourceError")
+_UNREACHED = ("ClusterError", "Superseded")
+_MAY_PASS = (*_UNREACHED, "SourceError")
 _WISHED = ("PRUNE_DISABLED", "PRUNE_PROTECTED", "PRUNE_NOT_OURS")
 
 
@@ -107,7 +108,7 @@ def sync(view: EnvironmentView) -> Sync:
 def health(view: EnvironmentView) -> Word:
     """Take the objects together; the worst one names the whole."""
     look = view.latest.look if view.latest else None
-    if look is None or view.problem_class == "ClusterError":
+    if look is None or view.problem_class in _UNREACHED:
         return Word.UNKNOWN
     found = {finding.health.status for finding in look.verdict.findings}
     worst = next((status for status in _WORST_FIRST if status in found), None)

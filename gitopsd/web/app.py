@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -34,7 +34,7 @@ _NO_ENVIRONMENT = Refusal(
 _STARTING = Refusal(
     code="STARTING", message="gitopsd has only just started and knows nothing yet", hint="ask again in a few seconds"
 )
-_REFUSED = {404: {"model": Refusal}, 503: {"model": Refusal}}
+_REFUSED: dict[int | str, dict[str, Any]] = {404: {"model": Refusal}, 503: {"model": Refusal}}
 
 
 def create_app(view: Snapshot, *, not_alive: Callable[[], str] = lambda: "") -> FastAPI:
@@ -116,8 +116,8 @@ def _answer(request: Request, body: Mapping[str, Json]) -> Response:
 
 def _tag(body: Mapping[str, Json]) -> str:
     metadata = body["metadata"]
-    assert isinstance(metadata, Mapping)
-    lasting = {name: value for name, value in metadata.items() if name not in _OF_THE_MOMENT}
+    about = metadata.items() if isinstance(metadata, Mapping) else ()
+    lasting = {name: value for name, value in about if name not in _OF_THE_MOMENT}
     content = json.dumps({**body, "metadata": lasting}, sort_keys=True)
     return f'W/"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
 

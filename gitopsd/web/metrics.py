@@ -6,7 +6,7 @@ No label holds an object's name or an error's text; only ``environment_info`` ho
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from prometheus_client import PlatformCollector, ProcessCollector
@@ -87,7 +87,7 @@ def _of_sources(sources: Iterable[SourceView]) -> Iterator[Metric]:
     yield _gauge("gitopsd_git_fetch_failing", "1 while Git cannot be asked.", ("source",), failing)
 
 
-def _of_environments(views: Iterable[EnvironmentView]) -> Iterator[Metric]:
+def _of_environments(views: Sequence[EnvironmentView]) -> Iterator[Metric]:
     labels = ("environment", "sync_status", "health_status", "phase", "revision", "suspended")
     yield _gauge("gitopsd_environment_info", "How an environment is.", labels, (_about(one) for one in views))
     yield _gauge(
@@ -112,7 +112,7 @@ def _of_environments(views: Iterable[EnvironmentView]) -> Iterator[Metric]:
     )
 
 
-def _of_objects(views: Iterable[EnvironmentView]) -> Iterator[Metric]:
+def _of_objects(views: Sequence[EnvironmentView]) -> Iterator[Metric]:
     looks = [(one.environment.name, one.latest.look) for one in views if one.latest and one.latest.look]
     managed: Counter[tuple[str, ...]] = Counter(
         (name, sight.ref.kind, public_word(sight.live.health.status))
@@ -128,7 +128,7 @@ def _of_objects(views: Iterable[EnvironmentView]) -> Iterator[Metric]:
     yield _gauge("gitopsd_orphaned_objects", "Objects that Git has no more.", _ENVIRONMENT, orphaned)
 
 
-def _of_flow(views: Iterable[EnvironmentView]) -> Iterator[Metric]:
+def _of_flow(views: Sequence[EnvironmentView]) -> Iterator[Metric]:
     yield _gauge(
         "gitopsd_reconcile_stage_duration_seconds",
         "Seconds per stage of the current rollout.",
@@ -167,7 +167,6 @@ def _about(view: EnvironmentView) -> _Row:
 
 def _conditions(view: EnvironmentView) -> Iterator[_Row]:
     for condition in conditions(view):
-        assert isinstance(condition, dict)
         yield (view.environment.name, str(condition["type"]), str(condition["status"])), 1
 
 

@@ -24,7 +24,7 @@ class Server:
         self._wanted_port = port
         self._socket: socket.socket | None = None
         self._uvicorn = uvicorn.Server(_settings(app))
-        self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
+        self._thread: threading.Thread | None = None
 
     @property
     def port(self) -> int:
@@ -40,7 +40,7 @@ class Server:
     @property
     def alive(self) -> bool:
         """Whether it serves."""
-        return self._thread.is_alive()
+        return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
         """Listen, and serve from another thread. Whoever connects from now on is answered.
@@ -49,19 +49,17 @@ class Server:
             ConfigError: the address cannot be listened on.
         """
         self._socket = _listen(self._host, self._wanted_port)
+        served = {"sockets": [self._socket]}
+        self._thread = threading.Thread(target=self._uvicorn.run, kwargs=served, name="web", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Answer what is being asked, within the grace; then close."""
         self._uvicorn.should_exit = True
-        if self._thread.is_alive():
+        if self._thread:
             self._thread.join(STOP_GRACE_S + 1)
         if self._socket:
             self._socket.close()
-
-    def _serve(self) -> None:
-        assert self._socket is not None
-        self._uvicorn.run(sockets=[self._socket])
 
 
 def _settings(app: FastAPI) -> uvicorn.Config:
