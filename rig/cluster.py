@@ -10,6 +10,8 @@ from rig.api import Api
 from rig.certificates import Authority
 from rig.programs import Identity, Programs
 
+RECORD = "cluster.json"
+
 
 class Nodes(StrEnum):
     """What runs the pods."""
@@ -79,13 +81,13 @@ class Cluster:
         """Remember it in its folder, whole or not at all."""
         fresh = self.folder / ".cluster.json.tmp"
         fresh.write_text(json.dumps(asdict(self) | {"folder": None}, indent=2))
-        fresh.rename(self.folder / "cluster.json")
+        fresh.rename(self.folder / RECORD)
 
 
 def load_cluster(folder: Path) -> Cluster | None:
     """The cluster remembered in that folder."""
     try:
-        found: dict[str, Any] = json.loads((folder / "cluster.json").read_text())
+        found: dict[str, Any] = json.loads((folder / RECORD).read_text())
     except (FileNotFoundError, NotADirectoryError):
         return None
     return Cluster(

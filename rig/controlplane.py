@@ -1,14 +1,13 @@
 """The control plane's programs: for each, the whole command line, made from the cluster alone, so it can restart."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rig.binaries import binary_path
-from rig.certificates import Authority
 from rig.cluster import Cluster, Nodes
 from rig.kubeconfig import write_for_certificate
+from rig.network import NODE_ADDRESS, inside
 from rig.waiting import wait_for
 
 SERVICES = "10.96.0.0/16"
@@ -22,7 +21,9 @@ _SERVING_NAMES = (
     "localhost",
     "127.0.0.1",
     FIRST_SERVICE,
+    NODE_ADDRESS,
 )
+_TO_KUBELET = "to-kubelet"
 # Without nodes no controller acts on pods; what keeps the API's own promises still runs.
 _CONTROLLERS_WITHOUT_NODES = (
     "namespace-controller,garbage-collector-controller,serviceaccount-controller,"
@@ -34,6 +35,7 @@ _CLIENTS = {
     "controller-manager.kubeconfig": ("controller-manager", "system:kube-controller-manager", ()),
     "scheduler.kubeconfig": ("scheduler", "system:kube-scheduler", ()),
 }
+_PARTS = ("system:kwok", "system:kube-proxy", "system:kube-dns")
 # What the cluster's own parts read is noise; what they write is kept, and told apart when counted.
 _AUDIT_POLICY: dict[str, Any] = {
     "apiVersion": "audit.k8s.io/v1",
@@ -47,7 +49,7 @@ _AUDIT_POLICY: dict[str, Any] = {
         },
         {
             "level": "None",
-            "users": ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "system:kwok"],
+            "users": ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", *_PARTS],
             "verbs": ["get", "list", "watch"],
         },
         {"level": "None", "users": ["system:kwok"], "resources": [{"group": "coordination.k8s.io"}]},
@@ -57,11 +59,12 @@ _AUDIT_POLICY: dict[str, Any] = {
 }
 
 
-def write_credentials(cluster: Cluster, node_address: str | None = None) -> None:
+def write_credentials(cluster: Cluster) -> None:
     """Certificates for the servers, kubeconfigs for the clients."""
-    authority = Authority(cluster.folder / "pki")
+    authority = cluster.authority
     authority.create()
-    authority.sign_server("kube-apiserver", [*_SERVING_NAMES, *([node_address] if node_address else [])])
+    authority.sign_server("kube-apiserver", _SERVING_NAMES)
+    authority.sign_client(_TO_KUBELET, "system:kube-apiserver", ["system:masters"])
     for file, (name, user, groups) in _CLIENTS.items():
         pair = authority.sign_client(name, user, groups)
         write_for_certificate(cluster.folder / file, cluster.server, authority.pair("ca").certificate, pair)
@@ -85,7 +88,7 @@ def start_etcd(cluster: Cluster) -> None:
     )
 
 
-def start_api_server(cluster: Cluster, extra: Sequence[str] = ("--endpoint-reconciler-type=none",)) -> None:
+def start_api_server(cluster: Cluster) -> None:
     """The API server, on the same port and the same data each time."""
     pki = cluster.authority
     serving = pki.pair("kube-apiserver")
@@ -93,7 +96,6 @@ def start_api_server(cluster: Cluster, extra: Sequence[str] = ("--endpoint-recon
         cluster,
         "kube-apiserver",
         f"--etcd-servers=http://127.0.0.1:{cluster.ports.etcd}",
-        "--bind-address=127.0.0.1",
         f"--secure-port={cluster.ports.api}",
         f"--tls-cert-file={serving.certificate}",
         f"--tls-private-key-file={serving.key}",
@@ -108,8 +110,21 @@ def start_api_server(cluster: Cluster, extra: Sequence[str] = ("--endpoint-recon
         f"--audit-log-path={cluster.audit_log}",
         "--audit-log-mode=blocking-strict",
         "--audit-log-maxsize=4096",
-        *extra,
+        *_reach(cluster),
     )
+
+
+def _reach(cluster: Cluster) -> list[str]:
+    """Who reaches it: pods of a real node do, and then it reaches them too."""
+    if cluster.nodes is not Nodes.KUBELET:
+        return ["--bind-address=127.0.0.1", "--endpoint-reconciler-type=none"]
+    shown = cluster.authority.pair(_TO_KUBELET)
+    return [
+        f"--advertise-address={NODE_ADDRESS}",
+        "--kubelet-preferred-address-types=InternalIP",
+        f"--kubelet-client-certificate={shown.certificate}",
+        f"--kubelet-client-key={shown.key}",
+    ]
 
 
 def start_controllers(cluster: Cluster) -> None:
@@ -170,4 +185,5 @@ def await_controllers(cluster: Cluster) -> None:
 
 
 def _start(cluster: Cluster, name: str, *arguments: str | Path) -> None:
-    cluster.programs.start(name, [binary_path(name), *arguments])
+    where = inside(cluster) if cluster.nodes is Nodes.KUBELET else ()
+    cluster.programs.start(name, [*where, binary_path(name), *arguments])

@@ -1,16 +1,14 @@
 """What can go wrong with an API server, on purpose: it crashes, it hangs, it is far away. Each ends with its block."""
 
 import signal
-import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rig import controlplane, kubeconfig
+from rig import controlplane
 from rig.cluster import Cluster
-from rig.ports import free_ports
-from rig.waiting import wait_for
+from rig.doors import close_door, open_door
+from rig.kubeconfig import write_elsewhere
 
 
 @contextmanager
@@ -43,21 +41,10 @@ def paused(cluster: Cluster) -> Iterator[None]:
 @contextmanager
 def delayed(cluster: Cluster, seconds: float) -> Iterator[Path]:
     """A kubeconfig through which every request arrives that much later."""
-    (port,) = free_ports(1)
-    name = f"relay-{port}"
-    command = [sys.executable, "-m", "rig.relay", f"--listen={port}", f"--to=127.0.0.1:{cluster.ports.api}"]
-    root = Path(__file__).parent.parent
-    cluster.programs.start(name, [*command, f"--delay={seconds}"], {"PYTHONPATH": str(root)})
-    wait_for("the relay to listen", lambda: _listens(port))
-    server = f"https://127.0.0.1:{port}"
-    path = kubeconfig.write_elsewhere(cluster.folder / f"{name}.kubeconfig", cluster.kubeconfig, server)
+    port = open_door(cluster, f"127.0.0.1:{cluster.ports.api}", delay_s=seconds)
+    path = cluster.folder / f"delayed-{port}.kubeconfig"
     try:
-        yield path
+        yield write_elsewhere(path, cluster.kubeconfig, f"https://127.0.0.1:{port}")
     finally:
-        cluster.programs.end(name)
+        close_door(cluster, port)
         path.unlink(missing_ok=True)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

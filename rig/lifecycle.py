@@ -11,17 +11,30 @@ from pathlib import Path
 
 from rig import controlplane
 from rig.binaries import build
-from rig.cluster import Cluster, Nodes, Ports, load_cluster
+from rig.cluster import RECORD, Cluster, Nodes, Ports, load_cluster
+from rig.doors import open_door
 from rig.errors import RigError
+from rig.network import create_network, remove_network
 from rig.paths import cluster_folder, clusters_root
 from rig.played import await_played_node, start_played_node
 from rig.ports import free_ports, require_free
 from rig.programs import Identity, myself
+from rig.real import await_real_node, end_real_node, require_real, start_real_node
 from rig.say import say
 
 NEEDED = {
     Nodes.NONE: ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl"),
     Nodes.KWOK: ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "kubectl"),
+    Nodes.KUBELET: (
+        "etcd",
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "kubelet",
+        "kube-proxy",
+        "coredns",
+        "kubectl",
+    ),
 }
 
 
@@ -38,6 +51,8 @@ class Wish:
 def up(wish: Wish) -> Cluster:
     """The cluster that was wished for: the one that is up already, or a fresh one."""
     require_linux()
+    if wish.nodes is Nodes.KUBELET:
+        require_real()
     build(NEEDED[wish.nodes])
     sweep()
     with _held(cluster_folder(wish.name)) as folder:
@@ -113,16 +128,32 @@ def _plan(folder: Path, wish: Wish) -> Cluster:
 def _start(cluster: Cluster) -> None:
     say(f"starting cluster '{cluster.name}', nodes: {cluster.nodes}")
     controlplane.write_credentials(cluster)
-    controlplane.start_etcd(cluster)
-    controlplane.start_api_server(cluster)
-    controlplane.await_api_server(cluster)
-    controlplane.start_controllers(cluster)
-    if cluster.nodes is Nodes.KWOK:
-        controlplane.start_scheduler(cluster)
-        start_played_node(cluster)
-        await_played_node(cluster)
+    if cluster.nodes is Nodes.KUBELET:
+        create_network(cluster)
+    _start_control_plane(cluster)
+    match cluster.nodes:
+        case Nodes.KWOK:
+            start_played_node(cluster)
+            await_played_node(cluster)
+        case Nodes.KUBELET:
+            start_real_node(cluster)
+            await_real_node(cluster)
+        case Nodes.NONE:
+            pass
     controlplane.await_controllers(cluster)
     say(f"cluster '{cluster.name}' is up: {cluster.server}")
+
+
+def _start_control_plane(cluster: Cluster) -> None:
+    """The controllers wait for the API server themselves, so that nobody waits twice."""
+    controlplane.start_etcd(cluster)
+    controlplane.start_api_server(cluster)
+    controlplane.start_controllers(cluster)
+    if cluster.nodes is not Nodes.NONE:
+        controlplane.start_scheduler(cluster)
+    if cluster.nodes is Nodes.KUBELET:
+        open_door(cluster, f"127.0.0.1:{cluster.ports.api}", port=cluster.ports.api)
+    controlplane.await_api_server(cluster)
 
 
 def _same(found: Cluster, wish: Wish) -> Cluster:
@@ -138,9 +169,13 @@ def _same(found: Cluster, wish: Wish) -> Cluster:
 def _clear(folder: Path) -> None:
     cluster = load_cluster(folder)
     if cluster is not None:
+        if cluster.nodes is Nodes.KUBELET:
+            end_real_node(cluster)
         for name in reversed(cluster.programs.names()):
             cluster.programs.end(name)
-    for entry in folder.iterdir():
+    remove_network(folder)
+    # What we know of the cluster goes last: a clearing that was cut short can then be finished.
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name == RECORD):
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:

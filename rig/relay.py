@@ -1,6 +1,6 @@
 """A door to a server elsewhere: forwards connections, later if told, into another network if told.
 
-Run as a program of a cluster: `python -m rig.relay --listen PORT --to HOST:PORT [--delay S] [--network FILE]`.
+Run as a program of a cluster: `python -m rig.relay --listen PORT --to HOST:PORT [--delay S]`, and `--help`.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 _CHUNK = 65536
 _CLONE_NEWNET = 0x40000000
@@ -22,11 +23,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--listen", type=int, required=True)
     parser.add_argument("--to", required=True)
     parser.add_argument("--delay", type=float, default=0.0)
-    parser.add_argument("--network", type=Path)
+    parser.add_argument("--address", default="127.0.0.1")
+    parser.add_argument("--network", type=Path, help="where connections start")
+    parser.add_argument("--listen-in", type=Path, help="where to listen")
     asked = parser.parse_args(arguments)
-    door = socket.create_server(("127.0.0.1", asked.listen), backlog=128)
-    if asked.network:
-        _enter(asked.network)
+    home = Path("/proc/self/ns/net").open()  # noqa: SIM115 - kept to come back to
+    if asked.listen_in:
+        _enter(asked.listen_in.open())
+    door = socket.create_server((asked.address, asked.listen), backlog=128)
+    if asked.network or asked.listen_in:
+        _enter(asked.network.open() if asked.network else home)
     host, _, port = asked.to.rpartition(":")
     asyncio.run(_serve(door, host, int(port), asked.delay))
 
@@ -67,10 +73,10 @@ async def _forward(source: asyncio.StreamReader, target: asyncio.StreamWriter, d
     await asyncio.gather(take(), hand_on())
 
 
-def _enter(network: Path) -> None:
-    with network.open() as handle:
-        if ctypes.CDLL(None, use_errno=True).setns(handle.fileno(), _CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(network))
+def _enter(network: TextIO) -> None:
+    with network:
+        if ctypes.CDLL(None, use_errno=True).setns(network.fileno(), _CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), network.name)
 
 
 if __name__ == "__main__":

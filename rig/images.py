@@ -1,0 +1,123 @@
+"""Container images without a registry: from Dockerfiles by buildah, as archives, into the node's containerd."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rig.cluster import Cluster
+from rig.errors import RigError
+from rig.paths import cache_root
+from rig.say import say
+
+SOCKET = "/run/containerd.sock"
+CTR = ("ctr", "--address", SOCKET, "--namespace", "k8s.io")
+PAUSE = "rig.test/pause:1"
+WEB = "rig.test/web:1"
+DEBIAN = "debian:trixie-slim"
+_DOCKERFILES = Path(__file__).parent / "images"
+_ISOLATED = ("--isolation", "chroot", "--network", "host")
+
+
+def pause_image() -> Path:
+    """What holds a pod's network open: `catatonit`, from this machine's package."""
+    return _from_program(PAUSE, "pause", "catatonit")
+
+
+def web_image() -> Path:
+    """A web server of a megabyte: `busybox httpd` on port 8080."""
+    return _from_program(WEB, "web", "busybox")
+
+
+def base_image() -> str:
+    """`debian:trixie-slim`, made here because no registry is asked: with git and Python 3.13."""
+    if not _known(DEBIAN):
+        _make_base()
+    return f"localhost/{DEBIAN}"
+
+
+def build_image(context: Path, tag: str, *, dockerfile: Path | None = None, options: Sequence[str] = ()) -> Path:
+    """Build a Dockerfile and return the archive to load."""
+    file = dockerfile or context / "Dockerfile"
+    _buildah("bud", *_ISOLATED, "--format", "docker", "--layers", *options, "-t", tag, "-f", file, context)
+    return _export(tag)
+
+
+def load(cluster: Cluster, archive: Path) -> None:
+    """Make the image known to the cluster's node."""
+    from rig.real import enter  # noqa: PLC0415 - the node itself loads its pause image
+
+    with archive.open("rb") as content:
+        done = subprocess.run(
+            [*enter(cluster), *CTR, "images", "import", "-"], stdin=content, capture_output=True, text=True, check=False
+        )
+    if done.returncode != 0:
+        raise RigError(f"Loading {archive.name} failed: {done.stderr.strip()}", remedy="Is the node up? `rig status`.")
+
+
+def _from_program(tag: str, name: str, program: str) -> Path:
+    found = shutil.which(program)
+    if found is None:
+        raise RigError(f"There is no {program} here", remedy="Install it as root: sh rig/install-node.sh.")
+    made_of = hashlib.sha256(Path(found).read_bytes() + (_DOCKERFILES / name / "Dockerfile").read_bytes()).hexdigest()
+    archive = _archives() / f"{name}-{made_of[:12]}.tar"
+    if not archive.exists():
+        context = _archives() / f".{name}.context"
+        shutil.rmtree(context, ignore_errors=True)
+        shutil.copytree(_DOCKERFILES / name, context)
+        shutil.copy(found, context / program)
+        build_image(context, tag).rename(archive)
+        shutil.rmtree(context)
+    return archive
+
+
+def _make_base() -> None:
+    say(f"making {DEBIAN} with mmdebstrap, about 1 min the first time")
+    tree = _archives() / "trixie.tar"
+    packages = "ca-certificates,git,python3,python3-venv"
+    made = subprocess.run(
+        ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", "trixie", tree],
+        stdout=sys.stderr,
+        check=False,
+    )
+    if made.returncode != 0:
+        tree.unlink(missing_ok=True)
+        raise RigError(f"mmdebstrap could not make {DEBIAN}", remedy="Check that this machine's Debian mirror answers.")
+    container = _buildah("from", "scratch")
+    _buildah("add", container, tree, "/")
+    _buildah("config", "--cmd", "/bin/bash", container)
+    _buildah("commit", "--rm", container, DEBIAN)
+    tree.unlink()
+
+
+def _export(tag: str) -> Path:
+    archive = _archives() / f"{tag.replace('/', '-').replace(':', '-')}.tar"
+    archive.unlink(missing_ok=True)
+    _buildah("push", tag, f"docker-archive:{archive}:{tag}")
+    return archive
+
+
+def _known(tag: str) -> bool:
+    asked = subprocess.run([*_storage(), "images", "-q", tag], capture_output=True, text=True, check=False)
+    return bool(asked.stdout.strip())
+
+
+def _buildah(*arguments: str | Path) -> str:
+    done = subprocess.run([*_storage(), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = " / ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
+        raise RigError(f"buildah {arguments[0]} failed: {last}", remedy="Its words say what the Dockerfile lacks.")
+    return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
+
+
+def _storage() -> tuple[str, ...]:
+    home = cache_root() / "buildah"
+    return ("buildah", "--storage-driver", "vfs", "--root", str(home / "root"), "--runroot", str(home / "run"))
+
+
+def _archives() -> Path:
+    folder = cache_root() / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
