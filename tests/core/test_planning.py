@@ -1,0 +1,261 @@
+"""Each object ends as exactly one thing: unchanged, a change, waiting, a rejection, a conflict, or a fight."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from gitopsd.core.errors import Problem, Stage
+from gitopsd.core.model import Accepted, Deferred, Health, HealthStatus, Item, Others, Refused, Sight
+from gitopsd.core.plan import Action, Cause
+from gitopsd.core.planning import make_plan
+from gitopsd.core.record import Record, Trigger
+from gitopsd.core.target import Target
+from tests.make import BROKEN, CURRENT, NOON, ROLLING, desired, found, inventory, live, manifest, ref, sight
+
+WEB = manifest("Deployment", "web", {"image": "a"})
+REFUSAL = Problem(code="APPLY_INVALID", stage=Stage.VALIDATE, message="no")
+SAME = Accepted({"metadata": {"name": "web"}})
+OTHER = Accepted({"metadata": {"name": "web", "labels": {"a": "b"}}})
+KNOWN = Record(inventory=inventory(WEB), current="new")
+
+
+def plan(what=WEB, seen=None, record=KNOWN, trigger=Trigger.COMMIT, **target):
+    wanted = desired(what)
+    aim = Target(digest="new", trigger=trigger, desired=wanted, proven=True, **target)
+    return make_plan(aim, wanted, live(seen or sight(what.ref)), record, NOON)
+
+
+def only_change(made):
+    assert len(made.changes) == 1, made
+    return made.changes[0]
+
+
+def test_what_is_as_applied_is_unchanged():
+    made = plan()
+
+    assert (made.unchanged_count, made.changes, made.learned) == (1, (), {})
+
+
+def test_a_dry_run_that_changes_nothing_is_no_change():
+    assert plan(seen=sight(WEB.ref, preview=SAME)).changes == ()
+
+
+def test_a_difference_of_the_same_digest_is_drift():
+    change = only_change(plan(seen=sight(WEB.ref, preview=OTHER)))
+
+    assert (change.action, change.cause, change.uid, change.strict) == (Action.UPDATE, Cause.DRIFT, "uid-web", False)
+    assert change.patch == ({"op": "add", "path": "/metadata/labels", "value": {"a": "b"}},)
+
+
+def test_a_difference_of_a_new_digest_is_the_commit_and_is_validated_strictly():
+    older = replace(KNOWN, inventory={WEB.ref: Item(uid="uid-web", digest="older")})
+
+    change = only_change(plan(seen=sight(WEB.ref, preview=OTHER), record=older))
+
+    assert (change.cause, change.strict) == (Cause.COMMIT, True)
+
+
+def test_a_new_object_is_created():
+    change = only_change(plan(seen=sight(WEB.ref, None, SAME), record=Record()))
+
+    assert (change.action, change.cause, change.uid) == (Action.CREATE, Cause.NEW, "")
+
+
+def test_an_object_deleted_by_hand_is_created_again():
+    assert only_change(plan(seen=sight(WEB.ref, None, SAME))).cause is Cause.DRIFT
+
+
+def test_fields_of_hand_tools_are_a_change_even_when_the_dry_run_shows_none():
+    seen = Sight(ref=WEB.ref, live=found(WEB.ref), preview=SAME, take_over=("/spec/env",))
+
+    assert only_change(plan(seen=seen)).cause is Cause.DRIFT
+
+
+def test_a_field_to_be_released_is_a_change():
+    seen = Sight(ref=WEB.ref, live=found(WEB.ref), release=("/spec/replicas",), omit=("/spec/replicas",))
+
+    assert only_change(plan(seen=seen)).sight.release == ("/spec/replicas",)
+
+
+def test_an_object_being_deleted_is_waited_for():
+    made = plan(seen=sight(WEB.ref, Health(HealthStatus.TERMINATING), OTHER))
+
+    assert made.waiting == ("Deployment shop/web waits: Deployment shop/web is being deleted",)
+
+
+def test_what_the_server_refuses_is_a_rejection():
+    assert plan(seen=sight(WEB.ref, preview=Refused(REFUSAL))).rejections == (REFUSAL,)
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        pytest.param(manifest("Deployment", "web"), None, id="an immutable field is a rejection"),
+        pytest.param(
+            manifest("Deployment", "web", annotations={"gitopsd.dev/recreate": "on-immutable"}),
+            Action.RECREATE,
+            id="unless the object asks to be recreated",
+        ),
+        pytest.param(manifest("Job", "migrate"), Action.RECREATE, id="Jobs are recreated by default"),
+        pytest.param(
+            manifest("StatefulSet", "db", annotations={"gitopsd.dev/recreate": "on-immutable"}),
+            None,
+            id="a StatefulSet is never recreated",
+        ),
+    ],
+)
+def test_an_immutable_field(what, expected):
+    older = Record(inventory={what.ref: Item(uid=f"uid-{what.ref.name}", digest="older")})
+
+    made = plan(what, sight(what.ref, ROLLING, Refused(REFUSAL, immutable=True)), older)
+
+    assert [change.action for change in made.changes] == ([expected] if expected else [])
+    assert made.rejections == (() if expected else (REFUSAL,))
+
+
+def test_an_object_whose_kind_comes_with_the_set_waits():
+    made = plan(seen=sight(WEB.ref, None, Deferred("its kind is not served yet")), record=Record())
+
+    assert made.waiting == ("Deployment shop/web waits: its kind is not served yet",)
+
+
+@pytest.mark.parametrize(
+    ("owner", "code"),
+    [
+        ("Helm release shop/web", "ADOPTION_REFUSED"),
+        ("nobody (made by kubectl-create)", "ADOPTION_REFUSED"),
+        ("environment production", "OWNERSHIP_CONFLICT"),
+    ],
+)
+def test_an_object_of_somebody_else_is_a_conflict(owner, code):
+    seen = Sight(ref=WEB.ref, live=found(WEB.ref, owner=owner), preview=OTHER)
+
+    made = plan(seen=seen, record=Record())
+
+    assert [problem.code for problem in made.conflicts] == [code]
+    assert made.changes == ()
+
+
+def test_an_object_is_adopted_when_asked_for():
+    asking = manifest("Deployment", "web", annotations={"gitopsd.dev/adopt": "true"})
+    seen = Sight(ref=asking.ref, live=found(asking.ref, owner="Helm release shop/web"), preview=SAME)
+
+    assert only_change(plan(asking, seen, Record())).cause is Cause.ADOPTION
+
+
+def test_a_namespace_that_nobody_claims_is_shared_by_nature():
+    shop = manifest("Namespace", "shop")
+    seen = Sight(ref=shop.ref, live=found(shop.ref, owner="nobody (made by kubectl-create)"), preview=OTHER)
+
+    assert only_change(plan(shop, seen, Record())).cause is Cause.ADOPTION
+
+
+def test_an_object_is_taken_over_from_an_environment_that_gave_it_up():
+    seen = Sight(ref=WEB.ref, live=found(WEB.ref, owner="environment old-home"), preview=OTHER)
+
+    waiting = plan(seen=seen, record=Record(), others=Others())
+    refused = plan(
+        seen=seen, record=Record(), others=Others(wants={WEB.ref: "old-home"}, known=frozenset({"old-home"}))
+    )
+    taken = plan(seen=seen, record=Record(), others=Others(known=frozenset({"old-home"})))
+
+    assert (waiting.changes, refused.changes) == ((), ())
+    assert only_change(taken).cause is Cause.ADOPTION
+
+
+def test_the_sixth_correction_in_ten_minutes_is_a_fight():
+    times = tuple(NOON - timedelta(seconds=10 * number) for number in range(5))
+    fought = replace(KNOWN, corrections={WEB.ref: times})
+
+    made = plan(seen=sight(WEB.ref, preview=OTHER), record=fought)
+
+    assert [problem.code for problem in made.fighting] == ["FIGHTING"]
+    assert made.changes == ()
+
+
+def test_a_commit_is_never_a_fight():
+    times = tuple(NOON for _ in range(9))
+    fought = Record(inventory={WEB.ref: Item(uid="uid-web", digest="older")}, corrections={WEB.ref: times})
+
+    assert only_change(plan(seen=sight(WEB.ref, preview=OTHER), record=fought)).cause is Cause.COMMIT
+
+
+JOB = manifest("Job", "migrate", {"ttlSecondsAfterFinished": 60})
+
+
+def test_a_job_that_went_by_its_own_time_to_live_is_not_run_again():
+    done = Record(inventory=inventory(JOB), current="new")
+
+    assert plan(JOB, sight(JOB.ref, None, SAME), done).changes == ()
+
+
+def test_a_job_that_never_ran_is_run():
+    assert only_change(plan(JOB, sight(JOB.ref, None, SAME), Record())).action is Action.CREATE
+
+
+@pytest.mark.parametrize("health", [CURRENT, BROKEN], ids=["succeeded", "failed"])
+def test_a_finished_job_is_never_run_again_by_a_revert(health):
+    older = Record(inventory={JOB.ref: Item(uid="uid-migrate", digest="bad")})
+
+    made = plan(JOB, sight(JOB.ref, health, Refused(REFUSAL, immutable=True)), older, trigger=Trigger.REVERT)
+
+    assert (made.changes, made.rejections) == ((), ())
+
+
+def test_an_unmanaged_object_is_left_alone():
+    left = manifest("Deployment", "web", annotations={"gitopsd.dev/reconcile": "disabled"})
+
+    assert plan(left, sight(left.ref, preview=OTHER), Record()).changes == ()
+
+
+def test_what_was_recreated_behind_our_back_is_learned_without_a_write():
+    seen = Sight(ref=WEB.ref, live=found(WEB.ref, uid="another"))
+
+    made = plan(seen=seen)
+
+    assert made.changes == ()
+    assert made.learned[WEB.ref].uid == "another"
+
+
+def test_a_custom_resource_waits_for_its_definition():
+    crd = manifest(
+        "CustomResourceDefinition", "widgets.example.com", {"group": "example.com", "names": {"kind": "Widget"}}
+    )
+    widget = manifest("Widget", "one")
+    wanted = desired(widget, crd)
+    target = Target(digest="new", trigger=Trigger.COMMIT)
+
+    before = make_plan(target, wanted, live(sight(crd.ref, None, SAME), sight(widget.ref, None, SAME)), Record(), NOON)
+    after = make_plan(target, wanted, live(sight(crd.ref), sight(widget.ref, None, SAME)), Record(), NOON)
+
+    assert [change.ref for change in before.changes] == [crd.ref]
+    assert [change.ref for change in after.changes] == [widget.ref]
+
+
+def test_changes_come_in_waves():
+    names = ("ValidatingWebhookConfiguration", "Deployment", "Secret", "ClusterRole", "Service")
+    wanted = desired(*(manifest(kind, "x") for kind in names))
+    seen = live(*(sight(one.ref, None, SAME) for one in wanted.manifests))
+
+    made = make_plan(Target(digest="new", trigger=Trigger.COMMIT), wanted, seen, Record(), NOON)
+
+    assert [change.ref.kind for change in made.changes] == [
+        "ClusterRole", "Secret", "Service", "Deployment", "ValidatingWebhookConfiguration",
+    ]  # fmt: skip
+    assert [change.wave for change in made.changes] == [0, 1, 2, 3, 4]
+
+
+def test_an_explicit_wave_waits_until_the_one_before_is_current():
+    first = manifest("Job", "migrate", annotations={"gitopsd.dev/wave": "-1"})
+    wanted = desired(first, WEB)
+    target = Target(digest="new", trigger=Trigger.COMMIT)
+
+    running = make_plan(target, wanted, live(sight(first.ref, ROLLING), sight(WEB.ref, None, SAME)), Record(), NOON)
+    done = make_plan(target, wanted, live(sight(first.ref), sight(WEB.ref, None, SAME)), Record(), NOON)
+
+    assert running.changes == ()
+    assert running.waiting == ("Deployment shop/web waits: for Job shop/migrate",)
+    assert only_change(done).ref == WEB.ref
