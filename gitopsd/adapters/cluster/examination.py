@@ -1,0 +1,138 @@
+"""One object of the desired set, compared with what we would send: settled, or previewed by the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from gitopsd.adapters.cluster.below import Below, wants_look_below
+from gitopsd.adapters.cluster.discovery import Resource
+from gitopsd.adapters.cluster.memory import Memory, Remembered
+from gitopsd.adapters.cluster.previews import Asked, Previewer, is_stale_look
+from gitopsd.adapters.cluster.reading import Reader
+from gitopsd.adapters.cluster.seeing import live_object
+from gitopsd.core import diff, ownership
+from gitopsd.core.errors import ClusterError
+from gitopsd.core.fields import text
+from gitopsd.core.model import (
+    Accepted,
+    Body,
+    Environment,
+    HealthStatus,
+    Item,
+    LiveObject,
+    Manifest,
+    ObjectRef,
+    Preview,
+    Sight,
+)
+
+LOOKS_MAX = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What is looked at. ``omit`` is left out of what we send."""
+
+    manifest: Manifest
+    resource: Resource
+    item: Item
+    omit: tuple[str, ...]
+
+    @property
+    def ref(self) -> ObjectRef:
+        """The object."""
+        return self.manifest.ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examiner:
+    """Makes a sight of a body; what it found settled is remembered."""
+
+    environment: Environment
+    reader: Reader
+    previewer: Previewer
+    memory: Memory
+    below: Below
+
+    def unseen(self, look: Look) -> Sight:
+        """Look at an object that our labelled list did not show: the server says whether it would be new.
+
+        Raises:
+            ClusterError: it could not be known.
+        """
+        sent = diff.payload(look.manifest, self.environment, look.omit)
+        asked = self.previewer.ask(look.manifest, look.resource, sent, None)
+        if asked.creates:
+            return Sight(ref=look.ref, live=None, preview=asked.preview, omit=look.omit)
+        return self.known(look, self.reader.get(look.resource, look.ref))
+
+    def known(self, look: Look, body: Body | None) -> Sight:
+        """Look at an object that was read, or that surely is not there.
+
+        Raises:
+            ClusterError: it could not be known.
+        """
+        for _ in range(LOOKS_MAX):
+            try:
+                return self._present(look, body) if body is not None else self._absent(look)
+            except ClusterError as error:
+                if not is_stale_look(error):
+                    raise
+                stale = error
+            body = self.reader.get(look.resource, look.ref)
+        raise stale
+
+    def _absent(self, look: Look) -> Sight:
+        sent = diff.payload(look.manifest, self.environment, look.omit)
+        asked = self.previewer.ask(look.manifest, look.resource, sent, None)
+        return Sight(ref=look.ref, live=None, preview=asked.preview, omit=look.omit)
+
+    def _present(self, look: Look, body: Body) -> Sight:
+        live = live_object(self.environment, look.ref, body, self.below.health(body))
+        if live.health.status is HealthStatus.TERMINATING:
+            return Sight(ref=look.ref, live=live, omit=look.omit)
+        sent = diff.payload(look.manifest, self.environment, look.omit)
+        sight = Sight(
+            ref=look.ref,
+            live=live,
+            omit=look.omit,
+            release=ownership.still_owned(body, look.omit) if look.omit else (),
+            take_over=ownership.foreign_fields(body, sent, look.omit),
+        )
+        if not _is_settled(look, sight, live, sent):
+            sight = replace(sight, preview=self._preview(look, sight, sent, body))
+        if sight.preview is None and not sight.release and not sight.take_over:
+            self._remember(look, live, body)
+        return sight
+
+    def _preview(self, look: Look, sight: Sight, sent: Body, body: Body) -> Preview | None:
+        """Ask the server; None when it says that nothing would change."""
+        borrowed = diff.borrow(sent, body, sight.release)
+        asked: Asked = self.previewer.ask(look.manifest, look.resource, _with_uid(borrowed, body), body)
+        match asked.preview:
+            case Accepted(after) if not (sight.live and sight.live.owner) and not diff.explain(body, after):
+                return None
+            case preview:
+                return preview
+
+    def _remember(self, look: Look, live: LiveObject, body: Body) -> None:
+        if wants_look_below(body):
+            self.memory.drop(self.environment.name, (look.ref,))
+            return
+        remembered = Remembered(live=replace(live, body=None), digest=look.manifest.digest, omit=look.omit)
+        self.memory.keep(self.environment.name, remembered)
+
+
+def _is_settled(look: Look, sight: Sight, live: LiveObject, sent: Body) -> bool:
+    """Whether the object is what we applied last, and that is still what we want."""
+    if live.owner or live.uid != look.item.uid or look.item.digest != look.manifest.digest:
+        return False
+    if sight.release or sight.take_over:
+        return False
+    return live.fingerprint == look.item.fingerprint or diff.covers(live.body, sent)
+
+
+def _with_uid(sent: Body, body: Body) -> Body:
+    metadata = sent.get("metadata")
+    uid = text(body, "metadata.uid")
+    return {**sent, "metadata": {**metadata, "uid": uid}} if isinstance(metadata, dict) else sent

@@ -1,0 +1,126 @@
+"""The cluster as the story sees it: look, apply, prune; each with what it needs, made afresh per call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from gitopsd.adapters.cluster.contact import Tally
+from gitopsd.adapters.cluster.deleting import Deleter
+from gitopsd.adapters.cluster.discovery import Discovery, Resource
+from gitopsd.adapters.cluster.lanes import Lanes
+from gitopsd.adapters.cluster.leftovers import read_leftovers
+from gitopsd.adapters.cluster.memory import Memory
+from gitopsd.adapters.cluster.observation import Freshness, Observation
+from gitopsd.adapters.cluster.omissions import AUTOSCALER, omissions
+from gitopsd.adapters.cluster.previews import Bringers, Previewer
+from gitopsd.adapters.cluster.pruning import Pruner
+from gitopsd.adapters.cluster.reading import Reader
+from gitopsd.adapters.cluster.recreation import Recreation
+from gitopsd.adapters.cluster.transport import Line, Transport
+from gitopsd.adapters.cluster.writing import Writer
+from gitopsd.core.model import Applied, Body, Desired, Environment, Inventory, Live, LiveObject
+from gitopsd.core.plan import Change, Prune
+from gitopsd.ports import Clock
+
+
+class KubernetesCluster:
+    """``ports.Cluster`` on a real API server."""
+
+    def __init__(self, transport: Transport, clock: Clock) -> None:
+        self.api = transport
+        self._clock = clock
+        self._discovery = Discovery(transport)
+        self._lanes = Lanes()
+        self._memory = Memory()
+        self._freshness: Freshness = _NothingIsFresh()
+        self._stopping = threading.Event()
+
+    def scopes(self, kinds: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], bool]:
+        """See ``ports.Cluster``."""
+        found = {kind: self._discovery.find(*kind) for kind in set(kinds)}
+        return {kind: resource.namespaced for kind, resource in found.items() if resource}
+
+    def observe(self, environment: Environment, desired: Desired, inventory: Inventory, since: datetime | None) -> Live:
+        """See ``ports.Cluster``."""
+        reader = self._reader(environment)
+        refs = {manifest.ref: None for manifest in desired.manifests}
+        self._memory.keep_only(environment.name, refs)
+        observation = Observation(
+            environment=environment,
+            inventory=inventory,
+            omissions=omissions(desired, lambda namespace: self._autoscalers(reader, namespace)),
+            reader=reader,
+            previewer=Previewer(reader.line, self._discovery, Bringers.of(desired.manifests)),
+            memory=self._memory,
+            freshness=self._freshness,
+            lanes=self._lanes,
+        )
+        sights = observation.sights(desired)
+        leftovers = read_leftovers(reader, self._lanes, environment, inventory, inventory.keys() - refs.keys())
+        blind_s = self.api.contact.blind_s((self._clock.now() - since).total_seconds()) if since else 0.0
+        return Live(sights=sights, leftovers=leftovers.present, unsure=leftovers.unsure, blind_s=blind_s)
+
+    def apply(self, environment: Environment, changes: Sequence[Change]) -> tuple[Applied, ...]:
+        """See ``ports.Cluster``."""
+        reader = self._reader(environment)
+        writer = Writer(
+            environment=environment,
+            line=reader.line,
+            discovery=self._discovery,
+            memory=self._memory,
+            lanes=self._lanes,
+            recreation=Recreation(environment, reader.line, reader, self._deleter(reader)),
+        )
+        return writer.apply(changes)
+
+    def prune(self, environment: Environment, prunes: Sequence[Prune]) -> tuple[Applied, ...]:
+        """See ``ports.Cluster``."""
+        reader = self._reader(environment)
+        pruner = Pruner(
+            environment=environment,
+            reader=reader,
+            discovery=self._discovery,
+            memory=self._memory,
+            deleter=self._deleter(reader),
+            lanes=self._lanes,
+        )
+        return pruner.prune(prunes)
+
+    def tally(self, environment: str) -> Tally:
+        """Return how many requests went out for an environment since we started."""
+        return self.api.contact.tally(environment)
+
+    def forget(self, environment: str) -> None:
+        """Drop what is remembered of an environment: the next look is a full one."""
+        self._memory.forget(environment)
+        self.api.contact.forget(environment)
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the last question to the API server was answered."""
+        return self.api.contact.is_reachable
+
+    def stop(self) -> None:
+        """End all waiting and all threads."""
+        self._stopping.set()
+        self.api.close()
+        self._lanes.close()
+
+    def _reader(self, environment: Environment) -> Reader:
+        return Reader(Line(self.api, environment), self._discovery)
+
+    def _deleter(self, reader: Reader) -> Deleter:
+        return Deleter(reader, self._stopping.wait)
+
+    def _autoscalers(self, reader: Reader, namespace: str) -> list[Body]:
+        resource = self._discovery.serving(*AUTOSCALER)
+        return reader.list_all(resource, namespace) if resource else []
+
+
+class _NothingIsFresh:
+    """Without watches nobody knows what changed: everything is read."""
+
+    def is_unchanged(self, resource: Resource, live: LiveObject) -> bool:  # noqa: ARG002
+        return False

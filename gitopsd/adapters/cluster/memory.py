@@ -1,0 +1,57 @@
+"""What was last seen of each object, so that what did not change since need not be read again.
+
+A memory is no evidence by itself: whoever uses it asks first whether the object changed since (``watching``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gitopsd.core.model import LiveObject, ObjectRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """An object as last seen, without its body.
+
+    ``digest`` and ``omit``: the manifest, and what was left out of it, that the object was found equal to.
+    """
+
+    live: LiveObject
+    digest: str
+    omit: tuple[str, ...] = ()
+
+
+class Memory:
+    """Per environment, because each has its own view of whose an object is."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, dict[ObjectRef, Remembered]] = {}
+
+    def recall(self, environment: str, ref: ObjectRef) -> Remembered | None:
+        """Return what was last seen."""
+        return self._seen.get(environment, {}).get(ref)
+
+    def keep(self, environment: str, remembered: Remembered) -> None:
+        """Remember it."""
+        self._seen.setdefault(environment, {})[remembered.live.ref] = remembered
+
+    def drop(self, environment: str, refs: Iterable[ObjectRef]) -> None:
+        """Forget some objects."""
+        seen = self._seen.get(environment, {})
+        for ref in refs:
+            seen.pop(ref, None)
+
+    def keep_only(self, environment: str, refs: Mapping[ObjectRef, object]) -> None:
+        """Forget all other objects: the bound is the environment's own size."""
+        seen = self._seen.get(environment, {})
+        self.drop(environment, [ref for ref in seen if ref not in refs])
+
+    def forget(self, environment: str) -> None:
+        """Forget an environment."""
+        self._seen.pop(environment, None)
+
+    def environments_with(self, ref: ObjectRef) -> tuple[str, ...]:
+        """Name the environments that remember the object."""
+        return tuple(name for name, seen in list(self._seen.items()) if ref in seen)
