@@ -18,16 +18,20 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
 class Lines:
-    """The lines of one document of a file that has been read without fault."""
+    """The lines of one file that could be read."""
 
-    def __init__(self, content: str, line: int) -> None:
-        """``line`` is where the document begins; it is the answer wherever nothing better is known."""
-        self._line = line
-        self._root = next((node for node in _nodes(content) if _line(node) == line), None)
+    def __init__(self, content: str) -> None:
+        self._content = content
+        self._roots: dict[int, yaml.Node] | None = None
 
-    def at(self, *place: str | int) -> int:
-        """Return the line of the value that these keys and indices lead to, or of what is nearest around it."""
-        line, node = self._line, self._root
+    def at(self, document: int, place: Place) -> int:
+        """Return the line of what these keys and indices lead to, or of what is nearest around it.
+
+        ``document`` is the line where the document begins; it is the answer wherever nothing better is known.
+        """
+        if self._roots is None:
+            self._roots = {_line(node): node for node in _nodes(self._content)}
+        line, node = document, self._roots.get(document)
         for step in place:
             key, node = _child(node, step)
             if node is None:

@@ -1,0 +1,91 @@
+"""The files of an environment's directory become its desired set: whole, or not at all.
+
+An empty set is always an error: no commit may take everything away by accident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from gitopsd.core.canonical import canonical_set, digest_of
+from gitopsd.core.errors import Problem, RenderError, Stage
+from gitopsd.core.layout import lay_out
+from gitopsd.core.model import Desired, File, Revision
+from gitopsd.core.objects import FileContent, Written, read_file
+from gitopsd.core.problems import duplicate_problems, refuse_any
+from gitopsd.core.settings import Settings
+from gitopsd.core.settings_file import parse_settings
+
+OBJECTS_MAX = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """Everything that a directory says: its objects in ref order, its settings, and all that is wrong with it."""
+
+    objects: tuple[Written, ...]
+    settings: Settings
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def canonical(self) -> bytes:
+        """The set as one canonical JSON array, or more if the settings move it."""
+        return canonical_set((written.canonical for written in self.objects), self.settings.namespace)
+
+
+def desired_from(
+    revision: Revision, directory: str, files: Iterable[File], read: Callable[[File], FileContent] = read_file
+) -> Desired:
+    """Return the desired set that these files of the directory make. ``read`` may remember what it has read before.
+
+    Raises:
+        RenderError: with every problem of every file.
+    """
+    rendered = read_directory(directory, files, read)
+    refuse_any(rendered.problems)
+    return Desired(
+        revision=revision,
+        digest=digest_of(rendered.canonical),
+        manifests=tuple(written.manifest for written in rendered.objects),
+        settings=rendered.settings,
+        warnings=rendered.warnings,
+    )
+
+
+def read_directory(directory: str, files: Iterable[File], read: Callable[[File], FileContent] = read_file) -> Rendered:
+    """Return all that the directory says, right and wrong."""
+    try:
+        layout = lay_out(directory, files)
+    except RenderError as error:
+        return Rendered(objects=(), settings=Settings(), problems=error.problems)
+    settings = Settings()
+    problems: list[Problem] = []
+    if layout.settings:
+        try:
+            settings = parse_settings(layout.settings)
+        except RenderError as error:
+            problems += error.problems
+    contents = [read(file) for file in layout.manifests]
+    problems += [problem for content in contents for problem in content.problems]
+    objects = sorted((written for content in contents for written in content.objects), key=_order)
+    problems += duplicate_problems(written.manifest for written in objects)
+    problems += _count_problems(objects, problems, directory)
+    return Rendered(objects=tuple(objects), settings=settings, problems=tuple(problems), warnings=layout.warnings)
+
+
+def _order(written: Written) -> tuple[str, str, str, str, str, int]:
+    ref, origin = written.manifest.ref, written.manifest.origin
+    return ref.group, ref.kind, ref.namespace, ref.name, origin.file, origin.line
+
+
+def _count_problems(objects: Sequence[Written], before: Sequence[Problem], directory: str) -> Iterator[Problem]:
+    if not objects and not before:
+        message = "no file of this directory holds an object"
+        hint = "to take an environment down, remove it from gitopsd's configuration"
+        yield Problem(code="EMPTY_ENVIRONMENT", stage=Stage.RENDER, message=message, hint=hint, file=directory)
+    if len(objects) > OBJECTS_MAX:
+        message = f"{len(objects)} objects; {OBJECTS_MAX} are the most"
+        hint = "split the environment"
+        yield Problem(code="ENVIRONMENT_TOO_LARGE", stage=Stage.RENDER, message=message, hint=hint, file=directory)

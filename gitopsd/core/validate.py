@@ -1,0 +1,54 @@
+"""What ``validate`` and ``render`` show of a directory: all that is wrong, worth knowing, or would be applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from gitopsd.core.canonical import canonical_set
+from gitopsd.core.errors import Problem, Stage
+from gitopsd.core.intents import foreign_annotations
+from gitopsd.core.manifests import read_directory
+from gitopsd.core.model import File, Manifest
+from gitopsd.core.problems import refuse_any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """``problems`` would reject the commit; ``warnings`` would not."""
+
+    objects: int
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+
+def findings_of(directory: str, files: Iterable[File]) -> Findings:
+    """Return everything there is to say about the directory, without a cluster."""
+    rendered = read_directory(directory, files)
+    foreign = (problem for written in rendered.objects for problem in _foreign(written.manifest))
+    return Findings(objects=len(rendered.objects), problems=rendered.problems, warnings=(*rendered.warnings, *foreign))
+
+
+def rendered_json(directory: str, files: Iterable[File]) -> bytes:
+    """Return the directory's objects as one canonical JSON array, in ref order.
+
+    Raises:
+        RenderError: with every problem found.
+    """
+    rendered = read_directory(directory, files)
+    refuse_any(rendered.problems)
+    return canonical_set(written.canonical for written in rendered.objects)
+
+
+def _foreign(manifest: Manifest) -> Iterator[Problem]:
+    for annotation in foreign_annotations(manifest):
+        written = f"{annotation.key}: {annotation.word}" if annotation.word else annotation.key
+        effect = f"acts: {annotation.meaning}" if annotation.meaning else "changes nothing here"
+        yield Problem(
+            code="FOREIGN_ANNOTATION_ACTS" if annotation.meaning else "FOREIGN_ANNOTATION_IGNORED",
+            stage=Stage.VALIDATE,
+            message=f"{written} {effect}",
+            ref=str(manifest.ref),
+            file=manifest.origin.file,
+            line=manifest.origin.line,
+        )
