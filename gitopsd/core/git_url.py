@@ -20,7 +20,7 @@ _WITH_SCHEME = re.compile(
     rf"(?P<scheme>[a-z]+)://(?:(?P<user>{_NAME})@)?(?P<host>{_HOST})(?::[0-9]{{1,5}})?/(?P<path>.+)"
 )
 _SCP_LIKE = re.compile(rf"(?P<user>{_NAME})@(?P<host>{_HOST}):(?P<path>[^-:].*)")
-_USER_INFO = re.compile(r"://[^/]*@")
+_USER_INFO = re.compile(r"://.*@")
 _SCP_PASSWORD = re.compile(r"^[^/@:]+:[^@]*@")
 _FULL_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NEVER_IN_A_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
@@ -94,10 +94,8 @@ def mask_url(url: str) -> str:
 
 def printable(text: str, length_max: int = 200) -> str:
     """Return text that can stand in a message: one line, control characters shown as escapes, bounded."""
-    shown = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text[:length_max]
-    )
-    return shown if len(text) <= length_max else shown + "…"
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[: length_max + 1])
+    return shown if len(shown) <= length_max else shown[:length_max] + "…"
 
 
 def _complain(url: str, *, insecure: bool) -> tuple[str, str] | None:
@@ -126,10 +124,16 @@ def _parse(url: str) -> _Address | None:
 
 
 def _holds_secret(url: str) -> bool:
-    user = re.match(r"[A-Za-z]+://([^/]*)@", url)
-    if user and (":" in user[1] or not url.startswith("ssh:")):
+    if "?" in url or "#" in url:
         return True
-    return "?" in url or "#" in url or bool(_SCP_PASSWORD.match(url) and "://" not in url)
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return bool(_SCP_PASSWORD.match(url))
+    address = _parse(url)
+    if address is None:
+        # A password may hold a slash; whatever stands before the last @ could be one.
+        return ":" in rest.rpartition("@")[0]
+    return bool(address.user) and scheme != "ssh"
 
 
 def _is_loopback(host: str) -> bool:

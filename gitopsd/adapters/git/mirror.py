@@ -44,10 +44,10 @@ class Mirror:
         """
         try:
             self._prepare(self._folder)
-            if not anew:
-                self._pull_or_rebuild()
-            else:
+            if anew or self._is_too_large(self._folder):
                 self._rebuild()
+            else:
+                self._pull_or_rebuild()
             self._tidy()
         except OSError as error:
             raise failed("GIT_DISK", self._settings.name, f"{error.filename}: {error.strerror}") from None
@@ -120,10 +120,13 @@ class Mirror:
         cloned = next((folder / "objects" / "pack").glob("*.pack"), None) is not None
 
         def watch() -> None:
-            if _bytes_in(folder / "objects" / "pack") > settings.repository_bytes_max:
+            if self._is_too_large(folder):
                 raise _GrewTooLarge
 
         return Limits(deadline_s=settings.fetch_timeout_s if cloned else settings.clone_timeout_s, watch=watch)
+
+    def _is_too_large(self, folder: Path) -> bool:
+        return _bytes_in(folder / "objects" / "pack") > self._settings.repository_bytes_max
 
     def _is_empty(self, surroundings: Surroundings) -> bool:
         limits = Limits(deadline_s=self._settings.fetch_timeout_s, output_max=_LIST_MAX)
