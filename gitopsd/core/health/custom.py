@@ -5,7 +5,7 @@ Each rule gives an opinion; the worst one is told. A rule that is not sure has n
 
 from __future__ import annotations
 
-from gitopsd.core.fields import flag, part, text, whole, whole_or_none
+from gitopsd.core.fields import flag, part, read, text, whole, whole_or_none
 from gitopsd.core.health.customary import opinions_of_conditions
 from gitopsd.core.health.reasons import Reason, current, failed, in_progress, paused
 from gitopsd.core.health.spoken import opinions_of_words
@@ -20,7 +20,7 @@ _WORST_FIRST = (
     HealthStatus.CURRENT,
 )
 _SWITCHES = ("spec.suspend", "spec.suspended", "spec.paused", "spec.pause")
-_YES_OR_NO = ("ready", "healthy", "readyToUse")
+_YES_OR_NO = ("ready", "healthy", "readyToUse", "applied")
 _FINAL_WORDS = ("failureMessage", "failureReason")
 _COUNTS = ("updatedReplicas", "readyReplicas", "availableReplicas")
 
@@ -33,7 +33,9 @@ def assess_custom(body: Body) -> Health:
         return _silent(body)
     opinions = [*opinions_of_conditions(body), *opinions_of_words(body), *_answers(body), *_counted(body)]
     worst = min(opinions, key=lambda opinion: _WORST_FIRST.index(opinion.status), default=None)
-    return worst or current("reports nothing against it")
+    if worst:
+        return worst
+    return _silent(body) if read(body, "status.conditions") == [] else current("reports nothing against it")
 
 
 def _silent(body: Body) -> Health:

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from gitopsd.core.fields import parts, read, whole
 from gitopsd.core.health.conditions import Condition, conditions_at, conditions_of, find
 from gitopsd.core.health.reasons import Reason, current, failed, in_progress, paused
-from gitopsd.core.health.words import Tone, names, part_count, tone_of, tone_of_type
+from gitopsd.core.health.words import (
+    Tone,
+    ends_well,
+    is_negated,
+    names,
+    part_count,
+    tone_of,
+    tone_of_type,
+)
 from gitopsd.core.model import Body, Health
 
 _NEEDS_REPLICAS = frozenset({"Available", "Ready"})
@@ -29,8 +37,6 @@ class _Company:
 def opinions_of_conditions(body: Body) -> list[Health]:
     """One opinion for each condition that says something."""
     conditions = conditions_of(body)
-    if read(body, "status.conditions") == []:
-        return [in_progress(Reason.WAITING, "no conditions reported yet")]
     generation = whole(body, "metadata.generation")
     for path in _NESTED:
         for entry in parts(body, path):
@@ -66,7 +72,7 @@ def _is_trying(condition: Condition) -> bool:
 
 
 def _is_done(condition: Condition) -> bool:
-    return tone_of(condition.reason) is Tone.WELL
+    return ends_well(condition.reason)
 
 
 def _opinion(condition: Condition, company: _Company) -> Health | None:
@@ -96,7 +102,8 @@ def _of_activity(condition: Condition) -> Health | None:
     tone = tone_of(condition.reason)
     if tone is Tone.REST:
         return paused(condition.sentence)
-    if condition.is_false and tone is Tone.FAILURE and names(condition.type, "progressing"):
+    ended_badly = condition.is_false and names(condition.type, "progressing")
+    if tone is Tone.FAILURE and (ended_badly or (condition.is_true and is_negated(condition.type))):
         return failed(condition.reason, condition.sentence)
     at_it = condition.is_true and not _is_done(condition)
     at_it |= condition.status == "Unknown" and names(condition.type, "progressing")
@@ -116,15 +123,16 @@ def _of_reached(condition: Condition) -> Health:
 def _of_missed(condition: Condition, company: _Company) -> Health | None:
     """A failure word in why it is not is terminal, unless something is still under way; all else takes time."""
     main = part_count(condition.type) == 1
-    if condition.severity == "Info" or (company.ready and not main):
+    if not main and (company.ready or condition.severity == "Info"):
         return None
     said = _said(condition)
     if said is Tone.REST:
         return paused(condition.sentence)
     if condition.is_false and said is Tone.FAILURE and not company.trying:
         return failed(condition.reason or Reason.REPORTED_FAILED, condition.sentence)
-    part_of_the_whole = company.main and not main
-    return None if part_of_the_whole else in_progress(condition.reason or Reason.NOT_READY, condition.sentence)
+    if company.ready or (company.main and not main):
+        return None
+    return in_progress(condition.reason or Reason.NOT_READY, condition.sentence)
 
 
 def _said(condition: Condition) -> Tone:

@@ -8,6 +8,8 @@ from gitopsd.core.health.reasons import Reason, current, failed, in_progress
 from gitopsd.core.health.words import is_failure
 from gitopsd.core.model import Body, Health
 
+_ROAD = ("Accepted", "ResolvedRefs", "Programmed")
+
 
 def assess_service(body: Body) -> Health:
     """Only a load balancer has to wait for something: its address."""
@@ -21,38 +23,41 @@ def assess_service(body: Body) -> Health:
 
 
 def assess_gateway(body: Body) -> Health:
-    """A gateway serves once it is programmed."""
-    programmed = find(conditions_of(body), "Programmed")
-    if programmed.is_true:
-        return current(programmed.message)
-    refused = find(conditions_of(body), "Accepted")
-    if refused.is_false:
-        return _turned_down(refused, "")
-    return in_progress(
-        programmed.reason or Reason.WAITING, programmed.sentence if programmed.type else "not programmed"
-    )
+    """A gateway serves once it is programmed; a listener's certificate may still come."""
+    conditions = conditions_of(body)
+    turned_down = _turned_down(conditions, "")
+    if turned_down:
+        return turned_down
+    generation = whole(body, "metadata.generation")
+    for listener in parts(body, "status.listeners"):
+        waiting = _turned_down(conditions_at(listener, "conditions", generation), f"{text(listener, 'name')}: ")
+        if waiting:
+            return in_progress(waiting.reason, waiting.message)
+    programmed = find(conditions, "Programmed")
+    return current(programmed.message) if programmed.is_true else in_progress(Reason.WAITING, "not programmed yet")
 
 
 def assess_route(body: Body) -> Health:
-    """Every parent must have accepted the route and found what it refers to."""
+    """Every parent that has looked at this generation must have accepted the route and found what it refers to."""
     generation = whole(body, "metadata.generation")
-    parents = parts(body, "status.parents")
-    asked = parts(body, "spec.parentRefs")
-    for parent in parents:
-        conditions = conditions_at(parent, "conditions", generation)
-        name = text(parent, "parentRef.name")
-        for condition in (find(conditions, "Accepted"), find(conditions, "ResolvedRefs")):
-            if condition.is_false:
-                return _turned_down(condition, f"{name}: ")
-            if not condition.is_true:
-                return in_progress(Reason.WAITING, f"{name} has not looked at it yet")
-    if len(parents) < len(asked):
-        return in_progress(Reason.WAITING, f"{len(parents)}/{len(asked)} parents have looked at it")
-    return current("accepted by every parent" if parents else "")
+    looked = [(parent, conditions_at(parent, "conditions", generation)) for parent in parts(body, "status.parents")]
+    fresh = [(parent, conditions) for parent, conditions in looked if find(conditions, "Accepted").status != "Unknown"]
+    if not looked:
+        return in_progress(Reason.NO_STATUS, "no gateway has looked at it yet, if one ever does")
+    for parent, conditions in fresh:
+        turned_down = _turned_down(conditions, f"{text(parent, 'parentRef.name')}: ")
+        if turned_down:
+            return turned_down
+    if not any(find(conditions, "Accepted").is_true for _, conditions in fresh):
+        return in_progress(Reason.WAITING, "no gateway has accepted it yet")
+    return current("accepted by every gateway that has looked at it")
 
 
-def _turned_down(condition: Condition, where: str) -> Health:
-    """A backend or a gateway may still come; what is not allowed or not valid stays so."""
-    coming = condition.reason.endswith("NotFound") or condition.reason.startswith("NoMatching")
-    verdict = failed if is_failure(condition.reason) and not coming else in_progress
-    return verdict(condition.reason or Reason.WAITING, f"{where}{condition.sentence}")
+def _turned_down(conditions: tuple[Condition, ...], where: str) -> Health | None:
+    """What is not allowed, not valid or not found is wrong; all else, a gateway or a listener, may still come."""
+    missed = [find(conditions, kind) for kind in _ROAD if find(conditions, kind).is_false]
+    if not missed:
+        return None
+    worst = next((condition for condition in missed if is_failure(condition.reason)), missed[0])
+    verdict = failed if is_failure(worst.reason) else in_progress
+    return verdict(worst.reason or Reason.WAITING, f"{where}{worst.sentence}")

@@ -5,6 +5,7 @@ A reason is stable: it does not flap between two names of one trouble, so that a
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from gitopsd.core.model import Health, HealthStatus
@@ -41,6 +42,9 @@ class Reason(StrEnum):
 
 
 MESSAGE_MAX = 300
+REASON_MAX = 60
+
+_WORDS = re.compile(r"[A-Za-z0-9]+")
 
 
 def current(message: str = "", reason: str = "") -> Health:
@@ -50,12 +54,12 @@ def current(message: str = "", reason: str = "") -> Health:
 
 def in_progress(reason: str, message: str) -> Health:
     """On its way, or not to be told yet."""
-    return Health(HealthStatus.IN_PROGRESS, reason, clipped(message))
+    return Health(HealthStatus.IN_PROGRESS, one_word(reason), clipped(message))
 
 
 def failed(reason: str, message: str) -> Health:
     """As it is now, it will not become current by itself."""
-    return Health(HealthStatus.FAILED, reason, clipped(message))
+    return Health(HealthStatus.FAILED, one_word(reason), clipped(message))
 
 
 def paused(message: str) -> Health:
@@ -68,6 +72,14 @@ def is_good(health: Health) -> bool:
     if health.status in {HealthStatus.CURRENT, HealthStatus.PAUSED}:
         return True
     return health.status is HealthStatus.IN_PROGRESS and health.reason == Reason.NO_STATUS
+
+
+def one_word(reason: str) -> str:
+    """Return the reason as one CamelCase word; controllers that write sentences there are many."""
+    if reason.isalnum():
+        return reason[:REASON_MAX]
+    words = _WORDS.findall(reason[: 4 * REASON_MAX])
+    return "".join(word[0].upper() + word[1:] for word in words)[:REASON_MAX]
 
 
 def clipped(message: str) -> str:

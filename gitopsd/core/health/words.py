@@ -30,15 +30,15 @@ def _vocabulary(words: str) -> frozenset[str]:
 _FAILURE = _vocabulary(
     """
     aborted broken cannot corrupt corrupted crashed dead degraded denied err error errored errors exceeded
-    fail failed fails failure failures fatal forbidden illegal impossible inconsistent invalid lost
-    malformed misconfigured red refused rejected stalled unable unauthorized unhealthy unrecoverable
+    exception fail failed fails failure failures fatal forbidden illegal impossible inconsistent invalid lost
+    malformed misconfigured red refused rejected stalled terminal unable unauthorized unhealthy unrecoverable
     unsupported violation violations wrong
     """
 )
 _REST = frozenset({"hibernated", "ignored", "paused", "stopped", "suspended"})
 _PROGRESS = _vocabulary(
     """
-    await backoff delayed init partial pending planned progress queued rerun requested retry scheduled
+    await backoff delayed init partial partially pending planned progress queued rerun requested retry scheduled
     started submitted transition unready wait warn warning yellow
     """
 )
@@ -57,7 +57,7 @@ _NOT = frozenset({"cannot", "never", "no", "non", "not", "without"})
 _REFUSED = frozenset(
     {"allowed", "authorized", "controlled", "exist", "found", "permitted", "set", "supported", "valid"}
 )
-_NO_ACTIVITY = frozenset({"existing", "following", "missing", "nothing", "setting", "something", "string"}) | _WELL
+_NO_ACTIVITY = frozenset({"existing", "following", "missing", "nothing", "something", "string"}) | _WELL
 _TOKENS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _WORST_FIRST = (Tone.FAILURE, Tone.REST, Tone.PROGRESS, Tone.UNKNOWN, Tone.WELL)
 _ING_MIN = 5
@@ -75,6 +75,17 @@ def tone_of(phrase: str) -> Tone:
 def tone_of_type(name: str) -> Tone:
     """Judge a condition's type: a step in the past tense, ``Scheduled``, is there to be reached."""
     return Tone.WELL if names(name, *_STEPS_TAKEN) else tone_of(name)
+
+
+def ends_well(phrase: str) -> bool:
+    """Whether the last word tells of success, as in ``ArchivingSuccess``, but not in ``ClusterNotReady``."""
+    tokens = ["", *_tokens(phrase)]
+    return tokens[-1] in _WELL and tokens[-2] not in _NOT
+
+
+def is_negated(name: str) -> bool:
+    """Whether a condition's type denies what is good, as ``NotReady`` does."""
+    return names(name, "not", "unready") and tone_of(name) is Tone.PROGRESS
 
 
 def is_failure(phrase: str) -> bool:
