@@ -50,6 +50,7 @@ _RULES: Mapping[tuple[str, str], _Rule] = {
     ("apiextensions.k8s.io", "CustomResourceDefinition"): assess_definition,
     ("apiregistration.k8s.io", "APIService"): assess_api_service,
     (_GATEWAY_API, "Gateway"): assess_gateway,
+    (_GATEWAY_API, "ListenerSet"): assess_gateway,
     (_GATEWAY_API, "HTTPRoute"): assess_route,
     (_GATEWAY_API, "GRPCRoute"): assess_route,
     (_GATEWAY_API, "TLSRoute"): assess_route,

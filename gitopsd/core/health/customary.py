@@ -21,7 +21,6 @@ from gitopsd.core.health.words import (
 )
 from gitopsd.core.model import Body, Health
 
-_NEEDS_REPLICAS = frozenset({"Available", "Ready"})
 _NESTED = ("status.ingress", "status.parents", "status.ancestors")
 
 
@@ -42,7 +41,7 @@ def opinions_of_conditions(body: Body) -> list[Health]:
         for entry in parts(body, path):
             conditions += conditions_at(entry, "conditions", generation)
     if read(body, "spec.replicas") == 0:
-        conditions = tuple(condition for condition in conditions if condition.type not in _NEEDS_REPLICAS)
+        conditions = tuple(condition for condition in conditions if not names(condition.type, "available", "ready"))
     company = _company_of(conditions)
     opinions = [_opinion(condition, company) for condition in conditions]
     return [opinion for opinion in opinions if opinion]
@@ -90,7 +89,7 @@ def _opinion(condition: Condition, company: _Company) -> Health | None:
 
 def _of_negative(condition: Condition) -> Health | None:
     """``Failed``, ``Degraded``, ``InvalidSpec``: good is what is not."""
-    if condition.is_false:
+    if condition.is_false or (condition.is_true and ends_well(condition.reason)):
         return current(condition.message)
     if not condition.is_true or condition.severity in {"Info", "Warning"}:
         return None

@@ -5,7 +5,7 @@ Only what speaks for the whole is heard, not what is said of a part, of the past
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gitopsd.core.fields import part, parts, text
 from gitopsd.core.health.customary import is_sure
@@ -14,8 +14,19 @@ from gitopsd.core.health.words import Tone, names, part_count, shares_a_word, to
 from gitopsd.core.model import Body, Health, HealthStatus
 
 _KEYS = frozenset({"phase", "state", "status", "health"})
-_SCOPES = ("current", "overall", "cluster", "deployment", "health", "application", "operation", "update", "printable")
-_PAST = frozenset({"previous", "old", "history", "desired", "target"})
+_SCOPES = (
+    "current",
+    "overall",
+    "cluster",
+    "deployment",
+    "health",
+    "lifecycle",
+    "application",
+    "operation",
+    "update",
+    "printable",
+)
+_PAST = frozenset({"previous", "old", "history", "desired", "target", "backup", "snapshot"})
 _RUNS_TO_AN_END = ("run", "job", "task", "workflow", "test", "backup", "restore", "experiment", "migration", "build")
 _TOLD_BY_PARTS = (Tone.FAILURE, Tone.PROGRESS, Tone.WELL)
 _ABSENT = frozenset({"notfound", "missing", "absent"})
@@ -25,11 +36,11 @@ def opinions_of_words(body: Body) -> list[Health]:
     """One opinion for each word that speaks for the object, and, where no condition is sure, for its parts' words."""
     status, kind = part(body, "status"), text(body, "kind")
     message = text(status, "message")
-    opinions = [_of_word(word, message or f"{key} is {word}", kind) for key, word in _said(status, kind)]
+    said = [(word, message or f"{key} is {word}") for key, word in _said(status, kind)]
     if is_sure(body):
-        return opinions
-    of_parts = [(key, word) for key, word in _said_of_parts(status) if tone_of(word) in _TOLD_BY_PARTS]
-    return opinions + [_of_word(word, f"{key} has {word}", kind) for key, word in of_parts]
+        return [_of_word(word, told, kind) for word, told in said if tone_of(word) is not Tone.NEUTRAL]
+    said += [(word, f"{key} has {word}") for key, word in _said_of_parts(status) if tone_of(word) in _TOLD_BY_PARTS]
+    return [_of_word(word, told, kind) for word, told in said]
 
 
 def _said(status: Body, kind: str) -> Iterator[tuple[str, str]]:
@@ -38,23 +49,27 @@ def _said(status: Body, kind: str) -> Iterator[tuple[str, str]]:
             continue
         if isinstance(value, str) and value:
             yield key, value
-        inner = part(status, key) if "." not in key else {}
-        for name in sorted(_KEYS):
-            if text(inner, name):
-                yield key, text(inner, name)
+        for word in _words_in(_inner(status, key)):
+            yield key, word
 
 
 def _said_of_parts(status: Body) -> Iterator[tuple[str, str]]:
-    """Lists of parts that are named for their statuses (``domainStatus``), and maps by who reports (``statuses``)."""
+    """Parts that are named for their statuses (``jobStatus``, ``domainStatus``), and maps by who reports."""
     for key in status:
-        if "." in key or not names(key, "status", "statuses") or names(key, *_PAST):
+        if not names(key, "status", "statuses") or names(key, *_PAST):
             continue
-        reporters = part(status, key)
-        entries = parts(status, key) + tuple(part(reporters, who) for who in reporters if "." not in who)
-        for entry in entries:
-            for name in sorted(_KEYS):
-                if text(entry, name):
-                    yield key, text(entry, name)
+        one = _inner(status, key)
+        for entry in (one, *(_inner(one, who) for who in one), *parts(status, key)):
+            yield from ((key, word) for word in _words_in(entry))
+
+
+def _words_in(entry: Body) -> list[str]:
+    return [text(entry, name) for name in sorted(_KEYS) if text(entry, name)]
+
+
+def _inner(body: Body, key: str) -> Body:
+    found = body.get(key)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _speaks_for_all(key: str, kind: str) -> bool:

@@ -78,6 +78,19 @@ READY = ("Ready", "True", "AllGood")
         pytest.param(widget({"phase": "Running"}), CURRENT, id="running, for what stays"),
         pytest.param(widget({"phase": "Running"}, kind="WidgetRun"), IN_PROGRESS, id="running, for what ends"),
         pytest.param(widget({"phase": "Ready", "health": "red"}), FAILED, id="the worst of two words"),
+        pytest.param(says(READY, state="open"), CURRENT, id="ready outweighs a word in no vocabulary"),
+        pytest.param(says(READY, phase="Pending"), IN_PROGRESS, id="ready does not outweigh a word that says not yet"),
+        pytest.param(widget({"jobStatus": {"state": "FAILED"}}), FAILED, id="the word of its only part"),
+        pytest.param(
+            widget({"domainStatus": [{"status": "Ok"}, {"status": "Failed"}]}), FAILED, id="the words of its parts"
+        ),
+        pytest.param(widget({"statuses": {"edge": {"state": "Rejected"}}}), FAILED, id="the words of who reports"),
+        pytest.param(says(READY, partStatus=[{"state": "Failed"}]), CURRENT, id="ready outweighs its parts' words"),
+        pytest.param(says(("Failed", "True", "MinimumAvailable")), CURRENT, id="a bad condition with a good reason"),
+        pytest.param(widget({"conditions": [_condition("Ready", True)]}), CURRENT, id="a status that is no word"),
+        pytest.param(
+            widget({"ingress": [{"conditions": [_condition("Admitted", "Unknown")]}]}), IN_PROGRESS, id="nested"
+        ),
         pytest.param(widget({"ready": False}), IN_PROGRESS, id="an answer that is no"),
         pytest.param(widget({"failureMessage": "quota"}), FAILED, id="a failure message that is final"),
         pytest.param(
