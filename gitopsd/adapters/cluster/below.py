@@ -9,10 +9,12 @@ from gitopsd.adapters.cluster.discovery import Resource
 from gitopsd.adapters.cluster.reading import Reader
 from gitopsd.core.fields import parts, text, text_of
 from gitopsd.core.health import assess, needs_look_below
-from gitopsd.core.model import Body, Health, HealthStatus
+from gitopsd.core.model import Body, Health, HealthStatus, LiveObject
 
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
 REPLICA_SETS = Resource(group="apps", version="v1", kind="ReplicaSet", plural="replicasets", namespaced=True)
+
+_WORKLOADS = frozenset({*(("apps", kind) for kind in ("Deployment", "StatefulSet", "DaemonSet")), ("batch", "Job")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class Below:
 def wants_look_below(body: Body) -> bool:
     """Return whether the object's pods must be read to say how it is; it cannot be remembered then."""
     return needs_look_below(body) and assess(body).status is not HealthStatus.CURRENT
+
+
+def is_workload_unwell(live: LiveObject) -> bool:
+    """Return whether the object makes pods, and is not Current."""
+    return (live.ref.group, live.ref.kind) in _WORKLOADS and live.health.status is not HealthStatus.CURRENT
 
 
 def read_below(reader: Reader, bodies: Iterable[Body]) -> Below:

@@ -6,21 +6,23 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from gitopsd.adapters.cluster.below import is_workload_unwell
 from gitopsd.adapters.cluster.contact import Tally
 from gitopsd.adapters.cluster.deleting import Deleter
 from gitopsd.adapters.cluster.discovery import Discovery, Resource
 from gitopsd.adapters.cluster.lanes import Lanes
 from gitopsd.adapters.cluster.leftovers import read_leftovers
 from gitopsd.adapters.cluster.memory import Memory
-from gitopsd.adapters.cluster.observation import Freshness, Observation
+from gitopsd.adapters.cluster.observation import Observation
 from gitopsd.adapters.cluster.omissions import AUTOSCALER, omissions
 from gitopsd.adapters.cluster.previews import Bringers, Previewer
 from gitopsd.adapters.cluster.pruning import Pruner
 from gitopsd.adapters.cluster.reading import Reader
 from gitopsd.adapters.cluster.recreation import Recreation
 from gitopsd.adapters.cluster.transport import Line, Transport
+from gitopsd.adapters.cluster.watches import Wake, Watches
 from gitopsd.adapters.cluster.writing import Writer
-from gitopsd.core.model import Applied, Body, Desired, Environment, Inventory, Live, LiveObject
+from gitopsd.core.model import Applied, Body, Desired, Environment, Inventory, Live, LiveObject, ObjectRef, Sight
 from gitopsd.core.plan import Change, Prune
 from gitopsd.ports import Clock
 
@@ -34,7 +36,7 @@ class KubernetesCluster:
         self._discovery = Discovery(transport)
         self._lanes = Lanes()
         self._memory = Memory()
-        self._freshness: Freshness = _NothingIsFresh()
+        self._watches: Watches | None = None
         self._stopping = threading.Event()
 
     def scopes(self, kinds: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], bool]:
@@ -54,10 +56,12 @@ class KubernetesCluster:
             reader=reader,
             previewer=Previewer(reader.line, self._discovery, Bringers.of(desired.manifests)),
             memory=self._memory,
-            freshness=self._freshness,
+            freshness=self._watches or _NothingIsFresh(),
             lanes=self._lanes,
         )
+        self._follow(environment, frozenset((*refs, *inventory)))
         sights = observation.sights(desired)
+        self._follow_pods(environment, sights)
         leftovers = read_leftovers(reader, self._lanes, environment, inventory, inventory.keys() - refs.keys())
         blind_s = self.api.contact.blind_s((self._clock.now() - since).total_seconds()) if since else 0.0
         return Live(sights=sights, leftovers=leftovers.present, unsure=leftovers.unsure, blind_s=blind_s)
@@ -95,6 +99,8 @@ class KubernetesCluster:
     def forget(self, environment: str) -> None:
         """Drop what is remembered of an environment: the next look is a full one."""
         self._memory.forget(environment)
+        if self._watches:
+            self._watches.forget(environment)
         self.api.contact.forget(environment)
 
     @property
@@ -102,9 +108,15 @@ class KubernetesCluster:
         """Whether the last question to the API server was answered."""
         return self.api.contact.is_reachable
 
+    def start_watches(self, wake: Wake) -> None:
+        """From now on follow what is looked at; ``wake`` is told which environment has news."""
+        self._watches = Watches(self.api, self._memory, wake)
+
     def stop(self) -> None:
         """End all waiting and all threads."""
         self._stopping.set()
+        if self._watches:
+            self._watches.stop()
         self.api.close()
         self._lanes.close()
 
@@ -115,8 +127,24 @@ class KubernetesCluster:
         return Deleter(reader, self._stopping.wait)
 
     def _autoscalers(self, reader: Reader, namespace: str) -> list[Body]:
+        known = self._watches.autoscalers(namespace) if self._watches else None
+        if known is not None:
+            return known
         resource = self._discovery.serving(*AUTOSCALER)
         return reader.list_all(resource, namespace) if resource else []
+
+    def _follow(self, environment: Environment, refs: frozenset[ObjectRef]) -> None:
+        """Start the watches that this environment needs; what discovery does not know is read anyway."""
+        if not self._watches:
+            return
+        kinds = {(ref.group, ref.kind) for ref in refs}
+        self._watches.follow(environment.name, refs, filter(None, (self._discovery.known(*kind) for kind in kinds)))
+        self._watches.follow_autoscalers(self._discovery.known(*AUTOSCALER))
+
+    def _follow_pods(self, environment: Environment, sights: Mapping[ObjectRef, Sight]) -> None:
+        if self._watches:
+            unwell = [sight.ref for sight in sights.values() if sight.live and is_workload_unwell(sight.live)]
+            self._watches.follow_pods(environment.name, frozenset(ref.namespace for ref in unwell))
 
 
 class _NothingIsFresh:

@@ -52,6 +52,7 @@ class Memory:
         """Forget an environment."""
         self._seen.pop(environment, None)
 
-    def environments_with(self, ref: ObjectRef) -> tuple[str, ...]:
-        """Name the environments that remember the object."""
-        return tuple(name for name, seen in list(self._seen.items()) if ref in seen)
+    def refs_of(self, group: str, kind: str) -> frozenset[ObjectRef]:
+        """Return all remembered objects of one kind."""
+        seen = [ref for refs in list(self._seen.values()) for ref in list(refs)]
+        return frozenset(ref for ref in seen if (ref.group, ref.kind) == (group, kind))

@@ -52,6 +52,14 @@ class Limits:
     answer_bytes_max: int = 256 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Lines to come. ``hang_up`` ends them, from any thread."""
+
+    lines: Iterator[bytes]
+    hang_up: Callable[[], None]
+
+
 class Transport:
     """``ports.Api`` over connections of our own, one per thread. ``fence`` raises when we may not write."""
 
@@ -96,16 +104,16 @@ class Transport:
                 break
         return answer
 
-    def watch(self, path: str, query: Mapping[str, str], *, accept: str, idle_s: float) -> Iterator[bytes]:
-        """Yield a watch's lines on a connection of its own; the first, empty one says that the server agreed.
+    def watch(self, path: str, query: Mapping[str, str], *, accept: str, idle_s: float) -> Stream:
+        """Return a watch's lines on a connection of its own; the first, empty one says that the server agreed.
 
-        Raises:
-            WireBroken, StreamRefused: see ``Wire.lines``.
+        Reading raises ``WireBroken`` and ``StreamRefused``: see ``Wire.lines``.
         """
         identity = self._credentials.current()
         headers = {**_headers(Call(method="GET", path=path), accept), **identity.headers()}
         request = Request("GET", _target(path, query), headers)
-        return self._wire_for(identity).lines(request, idle_s=idle_s, line_bytes_max=LINE_BYTES_MAX)
+        wire = self._wire_for(identity)
+        return Stream(wire.lines(request, idle_s=idle_s, line_bytes_max=LINE_BYTES_MAX), wire.hang_up)
 
     def renew(self) -> None:
         """Read the credentials again: somebody was refused."""

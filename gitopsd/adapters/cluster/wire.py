@@ -6,6 +6,7 @@ than it said it would be is a broken wire, never a shorter answer.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import select
@@ -88,6 +89,11 @@ class Wire:
             raise _broken(broken, sent=True) from broken
         finally:
             self.close()
+
+    def hang_up(self) -> None:
+        """End an exchange under way, from another thread."""
+        if self._socket:
+            self._socket.hang_up()
 
     def close(self) -> None:
         """Drop the connection; the next exchange opens another."""
@@ -174,6 +180,10 @@ class _TimedSocket:
 
     def close(self) -> None:
         self.is_given_up = True
+
+    def hang_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self._real.shutdown(socket.SHUT_RDWR)
 
     def shut(self) -> None:
         self._real.close()

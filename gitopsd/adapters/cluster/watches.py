@@ -1,0 +1,125 @@
+"""All watches: which kinds and namespaces are followed, whom to wake, and what surely did not change."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from gitopsd.adapters.cluster.below import PODS
+from gitopsd.adapters.cluster.discovery import Resource
+from gitopsd.adapters.cluster.ledgers import Autoscalers, Stirrings, Versions
+from gitopsd.adapters.cluster.memory import Memory
+from gitopsd.adapters.cluster.omissions import targets
+from gitopsd.adapters.cluster.transport import Transport
+from gitopsd.adapters.cluster.watching import Scope, Watch
+from gitopsd.core.model import Body, LiveObject, ObjectRef
+from gitopsd.core.ownership import PART_OF
+
+STOP_S_MAX = 2.0
+
+Wake = Callable[[str], None]
+
+
+class Watches:
+    """Starts a watch when a kind comes into use. ``wake`` is told the name of an environment to look at."""
+
+    def __init__(self, transport: Transport, memory: Memory, wake: Wake) -> None:
+        self._transport = transport
+        self._memory = memory
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._kinds: dict[tuple[str, str], tuple[Watch, Versions]] = {}
+        self._autoscalers: tuple[Watch, Autoscalers] | None = None
+        self._pods: dict[str, tuple[Watch, set[str]]] = {}
+        self._wanted: dict[str, frozenset[ObjectRef]] = {}
+
+    def follow(self, environment: str, refs: frozenset[ObjectRef], resources: Iterable[Resource]) -> None:
+        """Wake this environment for these objects; follow their kinds from now on, if they are not followed yet."""
+        self._wanted[environment] = refs
+        with self._lock:
+            for resource in resources:
+                key = (resource.group, resource.kind)
+                if resource.watchable and key not in self._kinds:
+                    self._kinds[key] = self._follow_kind(resource)
+
+    def follow_autoscalers(self, resource: Resource | None) -> None:
+        """Follow the autoscalers, if they are not followed yet."""
+        with self._lock:
+            if self._autoscalers is None and resource:
+                ledger = Autoscalers(self._autoscaler_changed)
+                self._autoscalers = self._started(Scope(path=resource.collection(), whole=True), ledger), ledger
+
+    def follow_pods(self, environment: str, namespaces: frozenset[str]) -> None:
+        """Follow the pods where this environment is not well, and nowhere else."""
+        with self._lock:
+            for namespace in namespaces - self._pods.keys():
+                self._pods[namespace] = self._follow_namespace(namespace)
+            for namespace, (watch, names) in list(self._pods.items()):
+                if namespace in namespaces:
+                    names.add(environment)
+                    continue
+                names.discard(environment)
+                if not names:
+                    del self._pods[namespace]
+                    watch.stop()
+
+    def is_unchanged(self, resource: Resource, live: LiveObject) -> bool:
+        """See ``observation.Freshness``."""
+        watch, ledger = self._kinds.get((resource.group, resource.kind), (None, None))
+        return bool(watch and watch.is_live and ledger and ledger.is_unchanged(live))
+
+    def autoscalers(self, namespace: str) -> list[Body] | None:
+        """Return those of a namespace; None when they are not known without asking."""
+        if self._autoscalers is None or not self._autoscalers[0].is_live:
+            return None
+        return self._autoscalers[1].of(namespace)
+
+    def forget(self, environment: str) -> None:
+        """Wake it no more."""
+        self._wanted.pop(environment, None)
+        self.follow_pods(environment, frozenset())
+
+    def stop(self) -> None:
+        """Hang up everywhere, and wait a moment for the threads."""
+        with self._lock:
+            watches = [watch for watch, _ in self._kinds.values()] + [watch for watch, _ in self._pods.values()]
+            watches += [self._autoscalers[0]] if self._autoscalers else []
+        for watch in watches:
+            watch.stop()
+        deadline = time.monotonic() + STOP_S_MAX
+        for watch in watches:
+            watch.join(max(0.0, deadline - time.monotonic()))
+
+    def _follow_kind(self, resource: Resource) -> tuple[Watch, Versions]:
+        ledger = Versions(resource.group, resource.kind, self._memory, self._changed)
+        return self._started(Scope(path=resource.collection(), selector=PART_OF), ledger), ledger
+
+    def _follow_namespace(self, namespace: str) -> tuple[Watch, set[str]]:
+        names: set[str] = set()
+
+        def stirred() -> None:
+            for name in list(names):
+                self._wake(name)
+
+        return self._started(Scope(path=PODS.collection(namespace)), Stirrings(stirred)), names
+
+    def _started(self, scope: Scope, ledger: Versions | Autoscalers | Stirrings) -> Watch:
+        watch = Watch(self._transport, scope, ledger)
+        watch.start()
+        return watch
+
+    def _changed(self, ref: ObjectRef, version: str) -> None:
+        """Wake those for whom this is news: they remember another version, or none."""
+        for name in self._concerned(ref):
+            remembered = self._memory.recall(name, ref)
+            if remembered is None or remembered.live.resource_version != version:
+                self._wake(name)
+
+    def _autoscaler_changed(self, body: Body, namespace: str) -> None:
+        for ref in targets(body, namespace):
+            for name in self._concerned(ref):
+                self._wake(name)
+
+    def _concerned(self, ref: ObjectRef) -> list[str]:
+        return [name for name, refs in list(self._wanted.items()) if ref in refs]
