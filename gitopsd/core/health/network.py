@@ -41,14 +41,13 @@ def assess_route(body: Body) -> Health:
     """Every parent that has looked at this generation must have accepted the route and found what it refers to."""
     generation = whole(body, "metadata.generation")
     looked = [(parent, conditions_at(parent, "conditions", generation)) for parent in parts(body, "status.parents")]
-    fresh = [(parent, conditions) for parent, conditions in looked if find(conditions, "Accepted").status != "Unknown"]
     if not looked:
         return in_progress(Reason.NO_STATUS, "no gateway has looked at it yet, if one ever does")
-    for parent, conditions in fresh:
+    for parent, conditions in looked:
         turned_down = _turned_down(conditions, f"{text(parent, 'parentRef.name')}: ")
         if turned_down:
             return turned_down
-    if not any(find(conditions, "Accepted").is_true for _, conditions in fresh):
+    if not any(find(conditions, "Accepted").is_true for _, conditions in looked):
         return in_progress(Reason.WAITING, "no gateway has accepted it yet")
     return current("accepted by every gateway that has looked at it")
 
