@@ -1,0 +1,139 @@
+"""The operator's file, read strictly: every fault at once, each with its key, its line and what may have been meant."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from gitopsd.config.model import Config
+from gitopsd.config.names import overlaps
+from gitopsd.core import yaml
+from gitopsd.core.errors import ConfigError, Problem, RenderError, Stage
+from gitopsd.core.lines import Lines
+from gitopsd.core.text import TextFile, read_text
+
+_HINT = "see config.example.yaml"
+
+
+def load_config(path: Path) -> Config:
+    """Return what the operator wants.
+
+    Raises:
+        ConfigError: with everything that is wrong with the file, or with what overrides it.
+    """
+    file = _read(path)
+    try:
+        config = Config(**file.fields)
+    except ValidationError as error:
+        raise ConfigError(*(_explain(file, detail) for detail in error.errors())) from None
+    if problems := tuple(_across(config, file)):
+        raise ConfigError(*problems)
+    return config
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    text: TextFile
+    document: yaml.Document
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        if not isinstance(self.document.value, dict):
+            raise ConfigError(self.problem((), "CONFIG_INVALID", "must be a mapping"))
+        return self.document.value
+
+    def problem(self, place: Sequence[str | int], code: str, message: str, hint: str = _HINT) -> Problem:
+        dotted = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
+        return Problem(
+            code=code,
+            stage=Stage.CONFIG,
+            message=f"{dotted}: {message}" if dotted else message,
+            hint=hint,
+            file=self.text.path,
+            line=Lines(self.text.content).at(self.document.line, tuple(place)),
+        )
+
+
+def _read(path: Path) -> _File:
+    try:
+        text = read_text(str(path), path.read_bytes())
+        documents = yaml.parse(text)
+    except OSError as error:
+        raise ConfigError(
+            Problem(
+                code="CONFIG_UNREADABLE",
+                stage=Stage.CONFIG,
+                message=f"cannot be read: {error.strerror}",
+                hint="name the file with --config",
+                file=str(path),
+            )
+        ) from None
+    except RenderError as error:
+        raise ConfigError(*error.problems) from None
+    if len(documents) != 1:
+        raise ConfigError(text.problem("CONFIG_INVALID", f"must hold one document, not {len(documents)}", hint=_HINT))
+    return _File(text, documents[0])
+
+
+def _explain(file: _File, detail: ErrorDetails) -> Problem:
+    place = detail["loc"]
+    match detail["type"]:
+        case "extra_forbidden":
+            known = _keys_at(place[:-1])
+            close = get_close_matches(str(place[-1]), known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known here are {', '.join(known)}"
+            return file.problem(place, "CONFIG_UNKNOWN_KEY", "is not a key that is known here", hint)
+        case "missing":
+            return file.problem(place, "CONFIG_MISSING_KEY", "is missing")
+        case "literal_error" if place[-2:] == ("verify", "mode"):
+            message = "this build cannot verify signatures, so it does not pretend to"
+            return file.problem(place, "FEATURE_NOT_AVAILABLE", message, "use mode: none")
+        case _:
+            said = detail["msg"].removeprefix("Value error, ")
+            return file.problem(place, "CONFIG_INVALID", said[:1].lower() + said[1:])
+
+
+def _keys_at(place: Sequence[str | int]) -> list[str]:
+    model: type[BaseModel] = Config
+    for step in place:
+        if isinstance(step, str):
+            model = _model_in(model.model_fields[step].annotation) or model
+    return list(model.model_fields)
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """Return the model in ``Model`` or in ``tuple[Model, ...]``."""
+    candidates = (annotation, *getattr(annotation, "__args__", ()))
+    return next((one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel)), None)
+
+
+def _across(config: Config, file: _File) -> Iterator[Problem]:
+    """What only the whole file shows."""
+    names = Counter(source.name for source in config.sources)
+    for number, source in enumerate(config.sources):
+        if names[source.name] > 1:
+            yield file.problem(("sources", number, "name"), "CONFIG_DUPLICATE", f"{source.name} is used twice")
+    for number, environment in enumerate(config.environments):
+        yield from _source_problems(file, number, environment.source, list(names))
+    for number, message in overlaps(config):
+        yield file.problem(
+            ("environments", number), "CONFIG_OVERLAP", message, "let each directory be one environment's"
+        )
+
+
+def _source_problems(file: _File, number: int, source: str, names: list[str]) -> Iterator[Problem]:
+    known = f"known are {', '.join(names)}"
+    if source and source not in names:
+        close = get_close_matches(source, names, n=1)
+        hint = f"did you mean {close[0]}?" if close else known
+        place = ("environments", number, "source")
+        yield file.problem(place, "CONFIG_UNKNOWN_SOURCE", f"no source is named {source}", hint)
+    if not source and len(names) > 1:
+        yield file.problem(("environments", number), "CONFIG_MISSING_KEY", "source: which of the sources?", known)
