@@ -1,4 +1,8 @@
-"""The time, and the only place that waits by time."""
+"""The time, and the only place that asks the machine for it.
+
+``now`` is for people and never goes backwards; ``steady`` is for durations and knows no calendar: no step of the
+machine's clock can end a lease or a deadline early.
+"""
 
 from __future__ import annotations
 
@@ -7,45 +11,35 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-REBASE_S = 1.0
+
+def steady() -> float:
+    """Return seconds since some instant; never goes back, and goes on while the machine sleeps where it can say so."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
+
+
+def wall() -> datetime:
+    """Return what the machine's clock shows, wherever it was set to."""
+    return datetime.now(UTC)  # noqa: TID251
 
 
 class SystemClock:
-    """Implements ``ports.Clock``: the wall clock at the start and the monotonic clock since, so it never goes back.
+    """``ports.Clock`` of this machine. It follows the machine's clock forward; when that is set back, it goes on."""
 
-    A wall clock that was set forward is followed; one that was set back is waited out.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, steady: Callable[[], float] = steady, wall: Callable[[], datetime] = wall) -> None:
+        self._steady = steady
+        self._wall = wall
         self._lock = threading.Lock()
-        self._base = _wall()
-        self._since = time.monotonic()
+        self._shown, self._shown_at = wall(), steady()
 
     def now(self) -> datetime:
-        """Return the instant, in UTC."""
+        """Return the instant, in UTC, never going backwards."""
         with self._lock:
-            steady = self._base + timedelta(seconds=time.monotonic() - self._since)
-            wall = _wall()
-            if wall - steady > timedelta(seconds=REBASE_S):
-                self._base, self._since = wall, time.monotonic()
-                return wall
-            return steady
+            at = self._steady()
+            passed = self._shown + timedelta(seconds=at - self._shown_at)
+            self._shown, self._shown_at = max(self._wall(), passed), at
+            return self._shown
 
-    def monotonic(self) -> float:
-        """Return seconds since some start."""
-        return time.monotonic()
-
-
-def wait_for(condition: Callable[[], bool], deadline_s: float, every_s: float = 0.05) -> bool:
-    """Wait until the condition holds; False when it does not within the deadline."""
-    until = time.monotonic() + deadline_s
-    while not condition():
-        left = until - time.monotonic()
-        if left <= 0:
-            return False
-        time.sleep(min(every_s, left))  # noqa: TID251 — here is where it is allowed
-    return True
-
-
-def _wall() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 — here is where it is allowed
+    def steady(self) -> float:
+        """Return seconds for measuring durations."""
+        return self._steady()

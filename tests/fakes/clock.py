@@ -1,21 +1,26 @@
-"""A clock that moves when it is told to."""
+"""Time that passes only when a test says so."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 
+@dataclass
 class FakeClock:
-    """Implements ``ports.Clock``."""
+    """Noon of a day, and whatever the test adds to it."""
 
-    def __init__(self) -> None:
-        self._now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    at: datetime = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    steady_s: float = 1_000.0
 
     def now(self) -> datetime:
-        return self._now
+        return self.at
 
-    def monotonic(self) -> float:
-        return self._now.timestamp()
+    def steady(self) -> float:
+        return self.steady_s
 
     def advance(self, *, minutes: float = 0, seconds: float = 0) -> None:
-        self._now += timedelta(minutes=minutes, seconds=seconds)
+        """Let time pass."""
+        passed = timedelta(minutes=minutes, seconds=seconds)
+        self.at += passed
+        self.steady_s += passed.total_seconds()
