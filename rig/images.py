@@ -32,10 +32,10 @@ def web_image() -> Path:
 
 
 def base_image() -> str:
-    """`debian:trixie-slim`, made here because no registry is asked: with git and Python 3.13."""
+    """`debian:trixie-slim`, made here because no registry is asked: with git and Python 3.13. Dockerfiles find it."""
     if not _known(DEBIAN):
         _make_base()
-    return f"localhost/{DEBIAN}"
+    return DEBIAN
 
 
 def build_image(context: Path, tag: str, *, dockerfile: Path | None = None, options: Sequence[str] = ()) -> Path:

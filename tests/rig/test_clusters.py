@@ -1,63 +1,16 @@
 """Clusters come up whole or not at all, live side by side, and leave nothing: no program, no file."""
 
-import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from rig.api import Api
 from rig.waiting import wait_for
+from tests.rig.commandline import Rig
 
 pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
-TREE = Path(__file__).parents[2]
-
-
-class Rig:
-    """The command line with a state folder of its own."""
-
-    def __init__(self, state: Path) -> None:
-        self.state = state
-        self.environment = {**os.environ, "XDG_STATE_HOME": str(state)}
-
-    def __call__(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return self.begin(*arguments).finish()
-
-    def begin(self, *arguments: str) -> "Running":
-        command = [sys.executable, "-m", "rig", *arguments]
-        pipe = subprocess.PIPE
-        return Running(subprocess.Popen(command, cwd=TREE, env=self.environment, stdout=pipe, stderr=pipe, text=True))
-
-    def up(self, *arguments: str) -> Path:
-        done = self("up", "--nodes", "none", *arguments)
-        assert done.returncode == 0, done.stderr
-        return Path(done.stdout.splitlines()[-1])
-
-    def programs(self) -> list[str]:
-        """Every program on this machine that was told of our folder."""
-        found = []
-        for line in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                words = line.read_bytes().decode(errors="replace")
-            except OSError:
-                continue
-            if str(self.state) in words:
-                found.append(words.replace("\0", " "))
-        return found
-
-    def files(self) -> list[Path]:
-        return list(self.state.rglob("*"))
-
-
-class Running:
-    def __init__(self, child: "subprocess.Popen[str]") -> None:
-        self.child = child
-
-    def finish(self) -> "subprocess.CompletedProcess[str]":
-        out, err = self.child.communicate(timeout=200)
-        return subprocess.CompletedProcess(self.child.args, self.child.returncode, out, err)
 
 
 @pytest.fixture
@@ -113,21 +66,21 @@ def test_another_kind_of_nodes_under_the_same_name_is_refused(rig: Rig) -> None:
 
 def test_a_crashed_cluster_is_replaced_by_the_next_up(rig: Rig) -> None:
     rig.up()
-    _kill(rig, "etcd")
+    rig.kill("etcd")
     assert "broken" in rig("status").stdout
     assert Api.from_kubeconfig(rig.up()).answers()
 
 
 def test_after_a_crash_down_leaves_nothing(rig: Rig) -> None:
     rig.up()
-    _kill(rig, "kube-apiserver")
+    rig.kill("kube-apiserver")
     rig("down")
     assert (rig.programs(), rig.files()) == ([], [])
 
 
 def test_a_killed_up_is_cleaned_by_the_next_of_any_name(rig: Rig) -> None:
     running = rig.begin("up", "--nodes", "none", "--name", "left")
-    wait_for("the API server to be started", lambda: _has(rig, "kube-apiserver"))
+    wait_for("the API server to be started", lambda: rig.has("kube-apiserver"))
     running.child.send_signal(signal.SIGKILL)
     running.finish()
     assert "abandoned" in rig("status").stdout
@@ -139,7 +92,7 @@ def test_a_killed_up_is_cleaned_by_the_next_of_any_name(rig: Rig) -> None:
 
 def test_an_interrupted_up_leaves_nothing(rig: Rig) -> None:
     running = rig.begin("up", "--nodes", "none")
-    wait_for("the API server to be started", lambda: _has(rig, "kube-apiserver"))
+    wait_for("the API server to be started", lambda: rig.has("kube-apiserver"))
     running.child.send_signal(signal.SIGINT)
     assert running.finish().returncode == 130
     assert rig.programs() == []
@@ -150,19 +103,9 @@ def test_a_recycled_pid_is_never_killed(rig: Rig) -> None:
     rig.up()
     bystander = subprocess.Popen(["sleep", "60"])
     record = next(rig.state.rglob("etcd.pid"))
-    _kill(rig, "etcd")
+    rig.kill("etcd")
     record.write_text(record.read_text().replace(record.read_text().split()[0], str(bystander.pid), 1))
     rig("down")
     assert bystander.poll() is None
     bystander.kill()
     bystander.wait()
-
-
-def _kill(rig: Rig, name: str) -> None:
-    record = next(rig.state.rglob(f"{name}.pid"))
-    os.kill(int(record.read_text().split()[0]), signal.SIGKILL)
-    wait_for(f"{name} to be gone", lambda: not _has(rig, name))
-
-
-def _has(rig: Rig, name: str) -> bool:
-    return any(words.split(" ", 1)[0].endswith(f"/{name}") for words in rig.programs())

@@ -106,6 +106,23 @@ def test_two_builders_at_once_build_once(tmp_path: Path) -> None:
     assert builds.read_text() == "x\n"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can stop being root")
+def test_a_real_node_without_root() -> None:
+    script = (
+        "import os, sys; from rig.cli import main; os.setgid(65534); os.setuid(65534); "
+        "sys.exit(main(['up', '--nodes', 'kubelet']))"
+    )
+    refused = subprocess.run([sys.executable, "-c", script], cwd=TREE, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert refused.stderr == ("rig: A real node needs root. Run this as root, or use --nodes kwok, which needs none.\n")
+
+
+def test_a_real_node_without_its_packages(tmp_path: Path) -> None:
+    refused = rig("up", "--nodes", "kubelet", PATH=str(tmp_path))
+    assert refused.returncode == 1
+    assert "A real node needs" in refused.stderr
+
+
 def test_a_system_that_is_not_linux(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import platform\nplatform.system = lambda: 'Plan9'\n")
     refused = rig("up", PYTHONPATH=str(tmp_path))
