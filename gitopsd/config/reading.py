@@ -32,7 +32,9 @@ def load_config(path: Path) -> Config:
     try:
         config = Config(**file.fields)
     except ValidationError as error:
-        raise ConfigError(*(_explain(file, detail) for detail in error.errors())) from None
+        # A list that seems too short because its entries are wrong says nothing that the entries do not.
+        details = [detail for detail in error.errors() if detail["type"] != "too_short"] or error.errors()
+        raise ConfigError(*(_explain(file, detail) for detail in details)) from None
     if problems := tuple(_across(config, file)):
         raise ConfigError(*problems)
     return config

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TypeAlias
 
 from gitopsd.core.errors import Problem, Stage
-from gitopsd.core.model import Desired, HealthStatus
+from gitopsd.core.health import is_good
+from gitopsd.core.model import Desired
 from gitopsd.core.plan import Cause, Change, Plan
 from gitopsd.core.record import Hold, Record, Rollout, Suspension, Trigger
 from gitopsd.core.settings import OnFailure
@@ -112,7 +113,7 @@ def _after_failure(rollout: Rollout, plan: Plan, verdict: Verdict) -> Decision:
 
 def _was_well(change: Change) -> bool:
     live = change.sight.live
-    return live is not None and live.health.status is HealthStatus.CURRENT
+    return live is not None and is_good(live.health)
 
 
 def _failure(rollout: Rollout) -> Problem:

@@ -12,6 +12,7 @@ from typing import TypeAlias, TypeVar
 
 from gitopsd.core import diff, leftovers
 from gitopsd.core.errors import Problem, Stage
+from gitopsd.core.health import is_good
 from gitopsd.core.intents import intents_of
 from gitopsd.core.model import (
     Accepted,
@@ -88,7 +89,7 @@ def _closed(live: Live) -> frozenset[ObjectRef]:
     return frozenset(
         ref
         for ref, sight in live.sights.items()
-        if sight.live is None or sight.live.health.status is not HealthStatus.CURRENT
+        if sight.live is None or not is_good(sight.live.health)
     )
 
 

@@ -13,15 +13,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from gitopsd.core.health import Reason, is_good
 from gitopsd.core.intents import intents_of
 from gitopsd.core.model import Desired, Health, HealthStatus, Live, ObjectRef
 from gitopsd.core.record import Rollout
 
 GRACE_S = 30.0
-# A cluster that grows by itself needs minutes for a new node: see docs/adr/0004.
-GRACE_BY_REASON_S = {"Unschedulable": 300.0}
-
-_GOOD = (HealthStatus.CURRENT, HealthStatus.PAUSED)
+# A cluster that grows by itself needs minutes for a new node: see docs/adr/0004. A quota or a webhook may give way.
+GRACE_BY_REASON_S: Mapping[str, float] = {Reason.UNSCHEDULABLE: 300.0, Reason.FAILED_CREATE: 60.0}
 
 
 class Outcome(StrEnum):
@@ -90,7 +89,7 @@ def _findings(desired: Desired, live: Live) -> Iterable[Finding]:
             continue
         found = live.sights[manifest.ref].live
         health = found.health if found else Health(HealthStatus.NOT_FOUND, "NotFound", "does not exist yet")
-        if health.status not in _GOOD:
+        if not is_good(health):
             yield Finding(manifest.ref, health)
 
 

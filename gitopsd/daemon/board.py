@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from gitopsd.core.errors import GitopsdError, Problem
+from gitopsd.core.errors import Problem
 from gitopsd.core.model import Environment
 from gitopsd.core.passes import Pass
 from gitopsd.core.status_view import EnvironmentView, SourceView
@@ -71,10 +71,3 @@ class Board:
             view = self.environments.get(name)
             self.environments = {**self.environments, name: change(view)}  # type: ignore[arg-type]
             self.serial += 1
-
-
-def problems_of(error: Exception) -> tuple[tuple[Problem, ...], str]:
-    """Return what a failed pass has to say, and whose fault it is."""
-    if isinstance(error, GitopsdError):
-        return error.problems, type(error).__name__
-    raise error

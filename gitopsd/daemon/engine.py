@@ -9,12 +9,13 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from loguru import logger
 
+from gitopsd.config import literal
 from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Watch
 from gitopsd.core.errors import GitopsdError, Problem, SourceError, Stage, Superseded
 from gitopsd.core.model import Environment
@@ -42,6 +43,12 @@ class Engine:
     environments: Mapping[str, Environment] = field(default_factory=dict)
     ticked_at: float = field(default_factory=time.monotonic)
     _workers: list[threading.Thread] = field(default_factory=list)
+    _asked: set[str] = field(default_factory=set)
+
+    @property
+    def expected(self) -> Collection[str] | None:
+        """The environments there are; None until every source was asked once."""
+        return tuple(self.environments) if self._asked >= self.house.sources.keys() else None
 
     def start(self) -> None:
         """Start the workers; everything begins with a fetch of every source."""
@@ -99,6 +106,7 @@ class Engine:
         spent = time.monotonic() - began
         self.board.source(self.house.source_view(name, poll_s))
         self._follow(name)
+        self._asked.add(name)
         for environment in self.environments.values():
             if environment.source == name:
                 self.house.times.add(environment.name, "fetch", spent)
@@ -106,7 +114,12 @@ class Engine:
 
     def _follow(self, source: str) -> None:
         """Take up directories that are new; stop following the ones that are gone. Their objects stay as they are."""
-        found = {environment.name: environment for environment in self.house.environments_of(source)}
+        try:
+            found = {environment.name: environment for environment in self.house.environments_of(source)}
+        except SourceError:
+            # Which directories there are is not known: whatever is followed stays followed.
+            found = {environment.name: environment for environment in literal(self.house.config, source)}
+            found |= {name: one for name, one in self.environments.items() if one.source == source}
         others = {name: one for name, one in self.environments.items() if one.source != source}
         for gone in self.environments.keys() - others.keys() - found.keys():
             logger.bind(environment=gone).warning("no longer followed; its objects stay")
@@ -119,7 +132,7 @@ class Engine:
 
     def _pass(self, name: str) -> None:
         environment = self.environments.get(name)
-        if environment is None or not self.house.is_leading():
+        if environment is None or not self.house.fence.is_open:
             return
         try:
             latest = reconcile(environment, self.house.ports)
@@ -132,7 +145,8 @@ class Engine:
             delay_s, fate = self._did(name, latest), _fate(latest)
         self.house.times.settle(name, fate)
         tally = self.house.cluster.tally(name)
-        self.board.measured(name, self.house.times.of(name), tally.writes, tally.requests)
+        writes = {"create": tally.creates, "patch": tally.patches, "delete": tally.deletes}
+        self.board.measured(name, self.house.times.of(name), writes, tally.requests)
         at = self.house.clock.now() + timedelta(seconds=delay_s)
         self.board.scheduled(name, at, is_retry=bool(self.board.environments[name].problems))
         self.queue.wake(name, delay_s)
@@ -156,7 +170,7 @@ class Engine:
                 return poll_s * random.uniform(0.9, 1.1)  # noqa: S311 — jitter, not a secret
 
     def _could_not(self, name: str, problems: tuple[Problem, ...], error: Exception) -> float:
-        count = self.board.failed(name, problems, type(error).__name__, self.house.clock.now())
+        count = self.board.failed(name, problems, _class_of(error), self.house.clock.now())
         if count == 1:
             logger.bind(environment=name, code=problems[0].code, where=problems[0].where).error(problems[0].message)
         if isinstance(error, Superseded):
@@ -174,6 +188,10 @@ def _fate(latest: Pass) -> Fate:
             return Fate.DROP
         case _:
             return Fate.ADD
+
+
+def _class_of(error: Exception) -> str:
+    return type(error).__name__ if isinstance(error, GitopsdError) else "InternalError"
 
 
 def _our_bug(error: Exception) -> Problem:

@@ -14,14 +14,14 @@ from loguru import logger
 if TYPE_CHECKING:
     from loguru import Message
 
-_LEVEL = "INFO"
 
-
-def configure_logging() -> None:
+def configure_logging(*, only_errors: bool = False) -> None:
     """Send events to standard error, secrets out: no ``diagnose``, no ``backtrace``."""
     logger.remove()
     sink = _for_people if sys.stderr.isatty() else _as_json
-    logger.add(sink, level=_LEVEL, diagnose=False, backtrace=False, catch=True, format="{message}")
+    logger.add(
+        sink, level="ERROR" if only_errors else "INFO", diagnose=False, backtrace=False, catch=True, format="{message}"
+    )
 
 
 def _as_json(message: Message) -> None:

@@ -2,50 +2,116 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
-from gitopsd.adapters.clock import SystemClock
-from gitopsd.adapters.cluster import KubernetesCluster
-from gitopsd.adapters.git import GitSource
-from gitopsd.adapters.leader import Elector
+from gitopsd.adapters.cluster import KubernetesCluster, Limits, Transport, credentials
+from gitopsd.adapters.git import GitSource, GitSourceSettings
+from gitopsd.adapters.leader import Candidate, Elector
 from gitopsd.adapters.render import PlainRenderer
 from gitopsd.adapters.store import ClusterStore
-from gitopsd.config import Config, expand
-from gitopsd.core.errors import Problem, SourceError
+from gitopsd.config import Config, SourceConfig, expand, literal
+from gitopsd.core.errors import SourceError
 from gitopsd.core.model import Environment, File, Wanted
 from gitopsd.core.status_view import SourceView
 from gitopsd.daemon.claims import LocalClaims
 from gitopsd.daemon.meter import StageTimes, timed
-from gitopsd.ports import Ports
+from gitopsd.ports import Clock, Ports
+
+# A renewal that takes longer than the deadline is as good as none.
+LEASE_CALL = Limits(connect_s=2.0, total_s=4.0, answer_bytes_max=1024 * 1024)
+
+
+class Sources:
+    """``ports.Source`` over all repositories: each environment is asked of its own."""
+
+    def __init__(self, sources: Mapping[str, GitSource]) -> None:
+        self._sources = sources
+
+    def resolve(self, environment: Environment) -> Wanted:
+        """See ``ports.Source``."""
+        return self._sources[environment.source].resolve(environment)
+
+    def read(self, environment: Environment, wanted: Wanted) -> tuple[File, ...]:
+        """See ``ports.Source``."""
+        return self._sources[environment.source].read(environment, wanted)
+
+
+@dataclass(eq=False)
+class Fence:
+    """Stands before every write. ``elector`` None = this process was never meant to share with others."""
+
+    elector: Elector | None = None
+
+    def __call__(self) -> None:
+        """Raise ``Superseded`` unless we may write."""
+        if self.elector:
+            self.elector.fence()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether we may write."""
+        return self.elector is None or self.elector.is_leading
+
+    @property
+    def holder(self) -> str:
+        """Who leads."""
+        return self.elector.holder if self.elector else ""
 
 
 @dataclass(eq=False, kw_only=True)
 class House:
-    """Everything that lives as long as the daemon. ``elector`` None = there is nobody to share with."""
+    """Everything that lives as long as the daemon."""
 
     config: Config
-    clock: SystemClock
+    clock: Clock
     sources: Mapping[str, GitSource]
     cluster: KubernetesCluster
     store: ClusterStore
-    elector: Elector | None
-    claims: LocalClaims = field(default_factory=LocalClaims)
-    times: StageTimes = field(default_factory=StageTimes)
+    lease_api: Transport
+    fence: Fence
+    claims: LocalClaims
+    times: StageTimes
     ports: Ports
+    instance: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 
-    def is_leading(self) -> bool:
-        """Whether this process may write."""
-        return self.elector is None or self.elector.is_leading
+    def elector(self, on_change: Callable[[bool], None]) -> Elector | None:
+        """Return who strives for the Lease on our behalf, if it is shared."""
+        if not self.config.leaderElection.enabled:
+            return None
+        candidate = Candidate(
+            namespace=self.config.namespace, name=self.config.leaderElection.name, identity=self.instance
+        )
+        return Elector(self.lease_api, candidate, self.clock, on_change)
 
     def environments_of(self, source: str) -> tuple[Environment, ...]:
-        """Return the environments of one source, patterns expanded; those that cannot be expanded now are left out."""
+        """Return the environments of one source, patterns expanded.
+
+        Raises:
+            SourceError: which directories there are is not known.
+        """
+        return expand(self.config, source, self.sources[source].directories)
+
+    def environments_known(self) -> Mapping[str, Environment]:
+        """Return every environment there is; Git is asked only where a pattern needs it, and may be silent."""
+        found: dict[str, Environment] = {}
+        for source in self.sources:
+            try:
+                environments = self.environments_of(source)
+            except SourceError:
+                environments = self._after_fetch(source)
+            found |= {environment.name: environment for environment in environments}
+        return found
+
+    def _after_fetch(self, source: str) -> tuple[Environment, ...]:
         try:
-            return expand(self.config, source, self.sources[source].directories)
+            self.sources[source].fetch()
+            return self.environments_of(source)
         except SourceError:
-            return ()
+            return literal(self.config, source)
 
     def source_view(self, name: str, poll_s: float) -> SourceView:
         """Return how a source is."""
@@ -59,3 +125,51 @@ class House:
             next_fetch_at=state.tried_at + timedelta(seconds=poll_s) if state.tried_at else None,
             error=state.error.problem if state.error else None,
         )
+
+
+def wire(config: Config, clock: Clock) -> House:
+    """Build it all; nothing is started, and nobody is asked anything."""
+    fence, times, claims = Fence(), StageTimes(), LocalClaims()
+    login = credentials(str(config.kubeconfig or ""), config.context)
+    transport = Transport(login, fence=fence)
+    sources = {one.name: _source(one, config, clock) for one in config.sources}
+    source = Sources(sources)
+    cluster, store = KubernetesCluster(transport, clock), ClusterStore(transport, config.namespace)
+    ports = Ports(
+        source=timed(source, times),
+        renderer=timed(PlainRenderer(source.read), times),
+        cluster=timed(cluster, times),
+        store=timed(store, times),
+        claims=claims,
+        clock=clock,
+    )
+    return House(
+        config=config,
+        clock=clock,
+        sources=sources,
+        cluster=cluster,
+        store=store,
+        lease_api=Transport(login, limits=LEASE_CALL),
+        fence=fence,
+        claims=claims,
+        times=times,
+        ports=ports,
+    )
+
+
+def _source(one: SourceConfig, config: Config, clock: Clock) -> GitSource:
+    return GitSource(
+        GitSourceSettings(
+            name=one.name,
+            url=one.url,
+            branch=one.branch,
+            insecure=one.insecure,
+            username=one.auth.username,
+            token_file=one.auth.tokenFile,
+            ssh_key_file=one.auth.sshKeyFile,
+            known_hosts_file=one.auth.knownHostsFile,
+            ca_file=one.auth.caFile,
+        ),
+        config.cacheDir / "git",
+        clock,
+    )

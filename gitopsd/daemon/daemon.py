@@ -1,0 +1,232 @@
+"""The daemon as the command line sees it: run for ever, run once, or only look. Nothing starts before one is asked."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from loguru import logger
+
+from gitopsd import __version__
+from gitopsd.adapters.clock import SystemClock
+from gitopsd.config import load_config
+from gitopsd.core.errors import ClusterError, ConfigError, GitopsdError, Problem, Stage
+from gitopsd.core.model import Environment
+from gitopsd.core.passes import Look
+from gitopsd.core.status_view import DaemonView, View
+from gitopsd.core.target import Target, choose_target
+from gitopsd.daemon.engine import Engine
+from gitopsd.daemon.log import configure_logging
+from gitopsd.daemon.settled import is_settled
+from gitopsd.daemon.wiring import House, wire
+from gitopsd.ports import Clock, Store
+from gitopsd.reconcile import ask_git, look_at
+from gitopsd.web.app import create_app
+from gitopsd.web.server import Server
+
+TICKS_MISSED_MAX = 3
+PROGRESS_S = 0.2
+# Most objects of a pass live as long as the rendered set: fewer, larger collections.
+GC_THRESHOLD = (50_000, 50, 100)
+
+
+class Daemon:
+    """One process's gitopsd."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._engine = Engine(house)
+        self._started_at: datetime | None = None
+
+    @property
+    def environments(self) -> Mapping[str, Environment]:
+        """The environments, by name."""
+        return self._house.environments_known()
+
+    @property
+    def store(self) -> Store:
+        """The records."""
+        return self._house.store
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        return self._house.clock
+
+    def run(self) -> int:
+        """Follow every environment until SIGTERM or SIGINT; return the exit code."""
+        configure_logging()
+        stopped = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopped.set())
+        with self._running(), self._serving():
+            stopped.wait()
+            logger.info("stopping: calls in flight are finished")
+        return 0
+
+    def once(self, timeout_s: float, progress: Callable[[View], None]) -> View:
+        """Make passes until every environment has come to rest, or the time is up; return how it ended."""
+        configure_logging(only_errors=True)
+        until = time.monotonic() + timeout_s
+        pause = threading.Event()
+        with self._running():
+            while not is_settled(self.view(), self._engine.expected) and time.monotonic() < until:
+                progress(self.view())
+                pause.wait(PROGRESS_S)
+            progress(self.view())
+        return self.view()
+
+    def look(self, name: str | None) -> Mapping[str, Look | GitopsdError]:
+        """Look at one environment, or at all, and plan; write nothing.
+
+        Raises:
+            ConfigError: there is no environment of that name.
+        """
+        for source in self._house.sources.values():
+            # What cannot be fetched shows again when an environment asks for it.
+            with _showing_later():
+                source.fetch()
+        environments = self.environments
+        if name is not None and name not in environments:
+            raise ConfigError(_unknown(name, environments))
+        try:
+            return {one.name: self._look(one) for one in environments.values() if name in (None, one.name)}
+        finally:
+            self._house.cluster.stop()
+
+    def view(self) -> View:
+        """Return what is known at this moment."""
+        board = self._engine.board
+        return View(
+            daemon=self._daemon_view(),
+            sources=tuple(board.sources.values()),
+            environments=tuple(board.environments.values()),
+            at=self._house.clock.now(),
+            serial=board.serial,
+        )
+
+    def _look(self, environment: Environment) -> Look | GitopsdError:
+        try:
+            record = self._house.store.load(environment)
+            git = ask_git(environment, self._house.ports)
+            # A plan shows what would be done if nobody had paused it.
+            choice = choose_target(git.desired, replace(record, suspended=None), proven=git.stale is None)
+            if isinstance(choice, Target):
+                return look_at(environment, choice, record, self._house.ports)
+            return git.stale or ClusterError(_nowhere(environment))
+        except GitopsdError as error:
+            return error
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        house, engine = self._house, self._engine
+        self._started_at = house.clock.now()
+        with ExitStack() as stack:
+            elector = house.elector(self._lead)
+            if elector:
+                house.fence.elector = elector
+                elector.start()
+                stack.callback(elector.stop)
+            house.cluster.start_watches(engine.wake)
+            stack.callback(house.cluster.stop)
+            engine.start()
+            stack.callback(engine.stop)
+            scheduler = self._schedule()
+            stack.callback(scheduler.shutdown, wait=False)
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*GC_THRESHOLD)
+            yield
+
+    @contextmanager
+    def _serving(self) -> Iterator[None]:
+        wanted = self._house.config.server
+        server = Server(create_app(self.view, not_alive=self._not_alive), host=wanted.host, port=wanted.port)
+        server.start()
+        logger.bind(url=server.url).info("serving /status")
+        try:
+            yield
+        finally:
+            server.stop()
+
+    def _schedule(self) -> BackgroundScheduler:
+        defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        scheduler = BackgroundScheduler(job_defaults=defaults, timezone="UTC")
+        for source in self._house.config.sources:
+            scheduler.add_job(
+                self._engine.tick, "interval", seconds=source.poll, jitter=source.poll / 10, args=[source.name]
+            )
+        scheduler.start()
+        return scheduler
+
+    def _lead(self, leads: bool) -> None:  # noqa: FBT001 — the elector's callback
+        logger.bind(holder=self._house.fence.holder).info("leading" if leads else "not leading")
+        self._house.store.invalidate()
+        if leads:
+            self._engine.wake_all()
+
+    def _not_alive(self) -> str:
+        """Say that the scheduler is stuck, if it is."""
+        slowest = max(source.poll for source in self._house.config.sources)
+        silent = time.monotonic() - self._engine.ticked_at
+        allowed = max(slowest * TICKS_MISSED_MAX, 30.0)
+        return f"no tick for {silent:.0f} s" if silent > allowed else ""
+
+    def _daemon_view(self) -> DaemonView:
+        house, engine = self._house, self._engine
+        unready = "" if engine.board.sources else "no source was asked yet"
+        if not house.cluster.is_reachable:
+            unready = "the API server does not answer"
+        return DaemonView(
+            instance=house.instance,
+            version=__version__,
+            started_at=self._started_at,
+            ready=not unready,
+            unready_because=unready,
+            leading=house.fence.is_open,
+            leader_holder=house.fence.holder,
+            queue_depth=engine.queue.depth,
+        )
+
+
+def build(config: Path) -> Daemon:
+    """Build the daemon from the operator's file.
+
+    Raises:
+        ConfigError: the file is wrong.
+    """
+    return Daemon(wire(load_config(config), SystemClock()))
+
+
+@contextmanager
+def _showing_later() -> Iterator[None]:
+    try:
+        yield
+    except GitopsdError as error:
+        logger.bind(code=error.problem.code).debug("not fetched")
+
+
+def _unknown(name: str, environments: Mapping[str, Environment]) -> Problem:
+    return Problem(
+        code="ENVIRONMENT_UNKNOWN",
+        stage=Stage.CONFIG,
+        message=f"there is no environment {name}",
+        hint=f"there are {', '.join(sorted(environments)) or 'none'}",
+    )
+
+
+def _nowhere(environment: Environment) -> Problem:
+    return Problem(
+        code="NO_TARGET",
+        stage=Stage.PLAN,
+        message=f"{environment.name} is held, and nothing was kept that it could go back to",
+        hint="commit a change, or lift the hold with gitopsd release",
+    )
