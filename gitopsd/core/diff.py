@@ -13,6 +13,7 @@ from hashlib import blake2b
 import jsonpatch
 import msgspec
 
+from gitopsd.core.applyset import slug
 from gitopsd.core.fields import part, parts, text, text_of
 from gitopsd.core.fieldsets import tokens_of
 from gitopsd.core.model import Body, Environment, Json, Manifest
@@ -32,10 +33,10 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 def payload(manifest: Manifest, environment: Environment, omit: Sequence[str] = (), uid: str = "") -> Body:
     """Return the body to send: labelled as ours, without the omitted fields; with the UID it can only update."""
     metadata = {name: value for name, value in part(manifest.body, "metadata").items() if name not in _NOT_SENT}
-    labels = {**part(manifest.body, "metadata.labels"), PART_OF: environment.apply_set, ENVIRONMENT: environment.name}
+    ours = {PART_OF: environment.apply_set, ENVIRONMENT: slug(environment.name)}
     identity = {"uid": uid} if uid else {}
     body = {name: value for name, value in manifest.body.items() if name != "status"}
-    body["metadata"] = {**metadata, **identity, "labels": labels}
+    body["metadata"] = {**metadata, **identity, "labels": {**part(manifest.body, "metadata.labels"), **ours}}
     return _without_rolling_update(drop(body, omit))
 
 
@@ -88,13 +89,13 @@ def covers(live: Json, sent: Json) -> bool:
 
 def explain(live: Body, after: Body) -> tuple[Json, ...]:
     """Return what would change, as RFC 6902; list entries are named by their key, and Secrets show key names only."""
-    before_shown, after_shown = _shown(live), _shown(after)
-    if before_shown == after_shown:
+    before, after = _quiet(live), _quiet(after)
+    if before == after:
         return ()
-    if "Secret" in (text(live, "kind"), text(after, "kind")):
-        return tuple(_masked(before_shown, after_shown))[:PATCH_COUNT_MAX]
-    operations: Sequence[Json] = jsonpatch.make_patch(before_shown, after_shown).patch
-    return tuple(operations[:PATCH_COUNT_MAX])
+    if "Secret" in (text(before, "kind"), text(after, "kind")):
+        return tuple(_masked(before, after))[:PATCH_COUNT_MAX]
+    operations = _patch(_keyed(before), _keyed(after)) or _patch(before, after)
+    return operations[:PATCH_COUNT_MAX]
 
 
 def last_writer(live: Body) -> str:
@@ -165,13 +166,17 @@ def _as_list(value: Json) -> Sequence[Json]:
     return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
 
 
-def _shown(body: Body) -> dict[str, Json]:
+def _patch(before: Json, after: Json) -> tuple[Json, ...]:
+    return tuple(jsonpatch.make_patch(before, after).patch)
+
+
+def _quiet(body: Body) -> Body:
+    """The body without what changes by itself."""
     metadata = {name: value for name, value in part(body, "metadata").items() if name not in _SERVERS_OWN}
-    annotations = {n: v for n, v in part(metadata, "annotations").items() if n not in (REVISION, LAST_APPLIED)}
     if "annotations" in metadata:
-        metadata["annotations"] = annotations
-    content: dict[str, Json] = {name: _keyed(value) for name, value in body.items() if name != "status"}
-    return {**content, "metadata": {name: _keyed(value) for name, value in metadata.items()}}
+        annotations = part(metadata, "annotations")
+        metadata["annotations"] = {n: v for n, v in annotations.items() if n not in (REVISION, LAST_APPLIED)}
+    return {**{name: value for name, value in body.items() if name != "status"}, "metadata": metadata}
 
 
 def _keyed(value: Json) -> Json:

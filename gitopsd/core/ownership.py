@@ -97,11 +97,11 @@ def claimant(live: Body, apply_set: str) -> str:
         return ""
     if part_of:
         environment = label(live, ENVIRONMENT)
-        return f"environment {environment}" if environment else f"apply set {part_of}"
-    return _claim_of_other_tools(live) or f"nobody (made by {', '.join(managers(live)) or 'an unknown tool'})"
+        return f"environment {_unslugged(environment)}" if environment else f"apply set {part_of}"
+    return _claim_of_other_tools(live) or f"nobody (made by {', '.join(writers(live)) or 'an unknown tool'})"
 
 
-def managers(live: Body) -> tuple[str, ...]:
+def writers(live: Body) -> tuple[str, ...]:
     """Name everyone who wrote a field of the object outside its subresources, in order of first appearance."""
     named = [text_of(entry, "manager") for entry in _entries(live) if not text_of(entry, "subresource")]
     return tuple(dict.fromkeys(name for name in named if name))
@@ -162,6 +162,10 @@ def _claim_of_other_tools(live: Body) -> str:
     tracked = annotation(live, "argocd.argoproj.io/tracking-id").partition(":")[0]
     instance = tracked or label(live, "argocd.argoproj.io/instance")
     return f"Argo CD application {instance}" if instance else ""
+
+
+def _unslugged(environment: str) -> str:
+    return environment if "---" in environment else environment.replace("--", "/")
 
 
 def _place(namespace: str, name: str) -> str:

@@ -159,17 +159,20 @@ def _aggregated(listed: Body, unsure: set[str]) -> Iterator[Resource]:
         for version in parts(group, "versions"):
             if text_of(version, "freshness") == "Stale":
                 unsure.add(name)
-            for served in parts(version, "resources"):
-                kind = text(served, "responseKind.kind")
-                if kind:
-                    yield Resource(
-                        group=name,
-                        version=text_of(version, "version"),
-                        kind=kind,
-                        plural=text_of(served, "resource"),
-                        namespaced=text_of(served, "scope") == "Namespaced",
-                        watchable="watch" in _words(served, "verbs"),
-                    )
+            yield from _of_version(name, version)
+
+
+def _of_version(group: str, version: Body) -> Iterator[Resource]:
+    for served in parts(version, "resources"):
+        if text(served, "responseKind.kind"):
+            yield Resource(
+                group=group,
+                version=text_of(version, "version"),
+                kind=text(served, "responseKind.kind"),
+                plural=text_of(served, "resource"),
+                namespaced=text_of(served, "scope") == "Namespaced",
+                watchable="watch" in _words(served, "verbs"),
+            )
 
 
 def _group_versions(root: str, listed: Body) -> Iterator[tuple[str, str]]:
