@@ -23,6 +23,8 @@ _SERVING_NAMES = (
     FIRST_SERVICE,
     NODE_ADDRESS,
 )
+# One of each, and the client's own limits would cost seconds at every start.
+_ALONE_AND_QUICK = ("--leader-elect=false", "--secure-port=0", "--kube-api-qps=500", "--kube-api-burst=1000")
 _TO_KUBELET = "to-kubelet"
 # Without nodes no controller acts on pods; what keeps the API's own promises still runs.
 _CONTROLLERS_WITHOUT_NODES = (
@@ -141,8 +143,7 @@ def start_controllers(cluster: Cluster) -> None:
         f"--service-account-private-key-file={pki.service_account_key}",
         f"--root-ca-file={pki.pair('ca').certificate}",
         "--use-service-account-credentials",
-        "--leader-elect=false",
-        "--secure-port=0",
+        *_ALONE_AND_QUICK,
         *some,
     )
 
@@ -156,8 +157,7 @@ def start_scheduler(cluster: Cluster) -> None:
         f"--kubeconfig={kubeconfig}",
         f"--authentication-kubeconfig={kubeconfig}",
         f"--authorization-kubeconfig={kubeconfig}",
-        "--leader-elect=false",
-        "--secure-port=0",
+        *_ALONE_AND_QUICK,
     )
 
 
