@@ -1,182 +1,199 @@
-"""An API server in memory, for rooms that keep a few objects of their own: whole objects by path, with resourceVersion.
+"""An API server in memory for ConfigMaps, Secrets, Leases and Namespaces; and a road to any server that loses things.
 
-It knows get, list (by labels, in pages), create, replace and delete (with preconditions), and answers what the real
-one answers. A namespace must exist before anything is created in it. ``trouble`` is what happens to the next calls.
+Held to the real server's manners by tests/contract/test_api.py.
 """
 
 from __future__ import annotations
 
-import base64
 import copy
-import itertools
 import json
-import uuid
-from collections.abc import Mapping
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
-from urllib.parse import parse_qsl
+from enum import Enum
+from typing import Any
 
 from gitopsd.core.errors import ClusterError, Problem, Stage
-from gitopsd.core.model import Json
-from gitopsd.ports import Answer, Call
+from gitopsd.ports import Answer, Api, Call
 
-NAMESPACES = "/api/v1/namespaces"
-
-
-class Trouble(StrEnum):
-    """What comes between a call and its answer."""
-
-    NONE = "none"
-    LOST_BEFORE = "the call never arrives"
-    LOST_AFTER = "the call is carried out, its answer never arrives"
-    TIMES_OUT = "the call is carried out, and the server says 504"
-    FORBIDDEN = "the server says 403"
+_KINDS = {"configmaps": "ConfigMap", "secrets": "Secret", "leases": "Lease", "namespaces": "Namespace"}
+_PATH = re.compile(
+    r"/(?:api/v1|apis/coordination\.k8s\.io/v1)"
+    r"(?:/namespaces/(?P<namespace>[^/]+)(?=/(?:configmaps|secrets|leases)))?"
+    r"/(?P<plural>[a-z]+)(?:/(?P<name>[^/]+))?"
+)
+_Key = tuple[str, str, str]
+_Object = dict[str, Any]
 
 
 @dataclass
 class FakeApi:
-    """``objects`` are the stored bodies by path; ``calls`` everything that was asked."""
+    """See the module. ``objects`` are keyed by plural, namespace and name."""
 
-    objects: dict[str, dict[str, Json]] = field(default_factory=dict)
+    objects: dict[_Key, _Object] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
-    trouble: list[Trouble] = field(default_factory=list)
-    _versions: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _serial: int = 100
+
+    def __post_init__(self) -> None:
+        self.put("namespaces", "", {"metadata": {"name": "gitopsd"}})
 
     def call(self, call: Call) -> Answer:
         self.calls.append(call)
-        match self.trouble.pop(0) if self.trouble else Trouble.NONE:
-            case Trouble.LOST_BEFORE:
-                raise _lost()
-            case Trouble.LOST_AFTER:
-                self._do(call)
-                raise _lost()
-            case Trouble.TIMES_OUT:
-                self._do(call)
-                return _no(504, "Timeout", call.path)
-            case Trouble.FORBIDDEN:
-                return _no(403, "Forbidden", call.path)
-            case Trouble.NONE:
-                return copy.deepcopy(self._do(call))
-
-    def add_namespace(self, name: str) -> None:
-        """Let there be a namespace."""
-        self._store(f"{NAMESPACES}/{name}", {"metadata": {"name": name}, "status": {"phase": "Active"}}, status=201)
-
-    def edit(self, path: str, **parts: Json) -> None:
-        """Change an object behind everybody's back."""
-        self._store(path, {**self.objects[path], **parts})
-
-    def count(self, *methods: str) -> int:
-        """How often these methods were asked for; all when none is named."""
-        return sum(call.method in methods or not methods for call in self.calls)
-
-    def _do(self, call: Call) -> Answer:
+        found = _PATH.fullmatch(call.path)
+        if found is None or found["plural"] not in _KINDS:
+            return _status(404, "NotFound", "the server could not find the requested resource", "", "")
+        key = found["plural"], found["namespace"] or "", found["name"] or ""
+        body = json.loads(call.body) if call.body else {}
         match call.method:
-            case "GET" if _is_collection(call.path):
-                return self._list(call)
+            case "GET" if not key[2]:
+                return self._list(key, call.query.get("labelSelector", ""))
             case "GET":
-                found = self.objects.get(call.path)
-                return Answer(200, found) if found is not None else _absent(call.path)
+                return Answer(200, copy.deepcopy(self.objects[key])) if key in self.objects else _absent(key)
             case "POST":
-                return self._create(call)
+                return self._create(key, body)
             case "PUT":
-                return self._replace(call)
+                return self._replace(key, body)
             case "DELETE":
-                return self._delete(call)
+                return self._delete(key, body)
             case _:
-                raise AssertionError(f"this fake does not know {call.method}")
+                return _status(405, "MethodNotAllowed", "not here", key[0], key[2])
 
-    def _list(self, call: Call) -> Answer:
-        wanted = set(dict(parse_qsl(call.query.get("labelSelector", ""), separator=",")).items())
-        start, limit = int(call.query.get("continue", "0")), int(call.query.get("limit", "1000000"))
-        found = [
-            body
-            for path, body in sorted(self.objects.items())
-            if path.rpartition("/")[0] == call.path and wanted <= set((_metadata(body).get("labels") or {}).items())
+    def put(self, plural: str, namespace: str, body: _Object) -> _Object:
+        """Make an object, whatever was there before."""
+        self._serial += 1
+        metadata = {"uid": f"uid-{self._serial}", "creationTimestamp": f"2026-01-01T12:00:{self._serial % 60:02}Z"}
+        metadata |= body["metadata"] | {"resourceVersion": str(self._serial)}
+        stored = copy.deepcopy({"kind": _KINDS[plural], **body, "metadata": metadata})
+        self.objects[plural, namespace, metadata["name"]] = stored
+        return copy.deepcopy(stored)
+
+    def edit(self, plural: str, namespace: str, name: str, change: Callable[[_Object], None]) -> None:
+        """Change an object by hand."""
+        body = self.objects[plural, namespace, name]
+        change(body)
+        self.put(plural, namespace, body)
+
+    def writes(self) -> list[str]:
+        """What was written, as ``PUT name``."""
+        return [f"{call.method} {_written_name(call)}" for call in self.calls if call.method != "GET"]
+
+    def _list(self, key: _Key, selector: str) -> Answer:
+        wanted = [pair.split("=", 1) for pair in selector.split(",") if pair]
+        items = [
+            copy.deepcopy(body)
+            for (plural, namespace, _), body in sorted(self.objects.items())
+            if (plural, namespace) == key[:2]
+            and all((body["metadata"].get("labels") or {}).get(name) == value for name, value in wanted)
         ]
-        more = {"continue": str(start + limit)} if len(found) > start + limit else {}
-        return Answer(200, {"kind": "List", "metadata": more, "items": found[start : start + limit]})
+        return Answer(200, {"kind": f"{_KINDS[key[0]]}List", "metadata": {"resourceVersion": "1"}, "items": items})
 
-    def _create(self, call: Call) -> Answer:
-        body = _parsed(call)
-        path = f"{call.path}/{_metadata(body)['name']}"
-        if path in self.objects:
-            return _no(409, "AlreadyExists", path)
-        namespace = _namespace(call.path)
-        if namespace and f"{NAMESPACES}/{namespace}" not in self.objects:
-            return _absent(f"{NAMESPACES}/{namespace}")
-        if call.path == NAMESPACES:
-            body["status"] = {"phase": "Active"}
-        return self._store(path, body, status=201)
+    def _create(self, key: _Key, body: _Object) -> Answer:
+        plural, namespace, name = key[0], key[1], body["metadata"]["name"]
+        if namespace and ("namespaces", "", namespace) not in self.objects:
+            return _absent(("namespaces", "", namespace))
+        if (plural, namespace, name) in self.objects:
+            return _status(409, "AlreadyExists", f'{plural} "{name}" already exists', plural, name)
+        return Answer(201, self.put(plural, namespace, body))
 
-    def _replace(self, call: Call) -> Answer:
-        body, before = _parsed(call), self.objects.get(call.path)
-        if before is None:
-            return _absent(call.path)
-        told = _metadata(body).get("resourceVersion")
-        if told is not None and told != _metadata(before)["resourceVersion"]:
-            return _no(409, "Conflict", call.path)
-        return self._store(call.path, body)
+    def _replace(self, key: _Key, body: _Object) -> Answer:
+        live = self.objects.get(key)
+        if live is None:
+            return _absent(key)
+        version = body["metadata"].get("resourceVersion", live["metadata"]["resourceVersion"])
+        if version != live["metadata"]["resourceVersion"]:
+            return _conflict(key, "the object has been modified")
+        if body.get("type") != live.get("type"):
+            return _status(422, "Invalid", "type: field is immutable", key[0], key[2])
+        kept = {name: live["metadata"][name] for name in ("uid", "creationTimestamp", "resourceVersion")}
+        meant = {"kind": live["kind"], **body, "metadata": {**body["metadata"], **kept}}
+        return Answer(200, copy.deepcopy(live) if meant == live else self.put(key[0], key[1], meant))
 
-    def _delete(self, call: Call) -> Answer:
-        found = self.objects.get(call.path)
-        if found is None:
-            return _absent(call.path)
-        wanted = json.loads(call.body or b"{}").get("preconditions", {})
-        if any(_metadata(found)[key] != value for key, value in wanted.items()):
-            return _no(409, "Conflict", call.path)
-        del self.objects[call.path]
+    def _delete(self, key: _Key, body: _Object) -> Answer:
+        live = self.objects.get(key)
+        if live is None:
+            return _absent(key)
+        for name, value in body.get("preconditions", {}).items():
+            if live["metadata"][name] != value:
+                word = "UID" if name == "uid" else "ResourceVersion"
+                return _conflict(key, f"the {word} in the precondition does not match")
+        del self.objects[key]
         return Answer(200, {"kind": "Status", "status": "Success"})
 
-    def _store(self, path: str, body: Mapping[str, Json], status: int = 200) -> Answer:
-        before = self.objects.get(path)
-        uid = _metadata(before)["uid"] if before else str(uuid.uuid4())
-        metadata = {**_metadata(body), "uid": uid, "resourceVersion": str(next(self._versions))}
-        self.objects[path] = {**body, "metadata": metadata}
-        return Answer(status, self.objects[path])
+
+class Loss(Enum):
+    """What may become of a request."""
+
+    NEVER_ARRIVES = "never arrives"
+    ANSWER_LOST = "arrives, but the answer is lost"
+    ARRIVES_LATE = "arrives just before the next write"
 
 
-def _parsed(call: Call) -> dict[str, Json]:
-    body = json.loads(call.body or b"")
-    for encoded in (body.get("binaryData") or {}).values():
-        base64.b64decode(encoded, validate=True)
-    return body
+@dataclass
+class LossyApi:
+    """A road to an API server. ``losses`` befall the next writes, in order; an ``Answer`` is given in its place.
+
+    ``before`` is called with every call, before it goes out.
+    """
+
+    api: Api
+    losses: list[Loss | Answer | ClusterError | None] = field(default_factory=list)
+    before: Callable[[Call], None] = lambda _: None
+    down: bool = False
+    _late: list[Call] = field(default_factory=list)
+
+    def call(self, call: Call) -> Answer:
+        self.before(call)
+        if self.down:
+            raise silence()
+        if call.method == "GET" or not (self.losses or self._late):
+            return self.api.call(call)
+        while self._late:
+            self.api.call(self._late.pop())
+        match self.losses.pop(0) if self.losses else None:
+            case None:
+                return self.api.call(call)
+            case Answer() as answer:
+                return answer
+            case ClusterError() as error:
+                raise error
+            case Loss.ANSWER_LOST:
+                self.api.call(call)
+            case Loss.ARRIVES_LATE:
+                self._late.append(call)
+            case Loss.NEVER_ARRIVES:
+                pass
+        raise silence()
 
 
-def _metadata(body):
-    return body["metadata"]
+def silence() -> ClusterError:
+    """What the transport raises when nobody answered."""
+    return ClusterError(Problem(code="CLUSTER_UNREACHABLE", stage=Stage.APPLY, message="no whole answer"))
 
 
-def _is_collection(path: str) -> bool:
-    parts = path.removeprefix("/apis/").removeprefix("/api/").split("/")
-    inside = parts[parts.index("namespaces") + 1 :] if "namespaces" in parts else parts
-    return len(inside) in (0, 2)
+def refusal(status: int, reason: str = "") -> Answer:
+    """An answer that says no."""
+    return _status(status, reason, "no", "", "")
 
 
-def _namespace(path: str) -> str:
-    before, found, after = path.partition("/namespaces/")
-    return after.split("/")[0] if found and before else ""
+def _written_name(call: Call) -> str:
+    body = json.loads(call.body) if call.body else {}
+    return body.get("metadata", {}).get("name") or call.path.rpartition("/")[2]
 
 
-def _absent(path: str) -> Answer:
-    return _no(404, "NotFound", path)
+def _status(code: int, reason: str, message: str, kind: str, name: str) -> Answer:
+    details = {"kind": kind, "name": name} if name else {}
+    body = {"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": message}
+    return Answer(code, {**body, "details": details})
 
 
-def _no(status: int, reason: str, path: str) -> Answer:
-    collection, _, name = path.rpartition("/")
-    kind = collection.rpartition("/")[2]
-    return Answer(
-        status,
-        {
-            "kind": "Status",
-            "status": "Failure",
-            "reason": reason,
-            "code": status,
-            "message": f'{kind} "{name}": {reason}',
-            "details": {"kind": kind, "name": name},
-        },
-    )
+def _absent(key: _Key) -> Answer:
+    return _status(404, "NotFound", f'{key[0]} "{key[2]}" not found', key[0], key[2])
 
 
-def _lost() -> ClusterError:
-    return ClusterError(Problem(code="CLUSTER_UNREACHABLE", stage=Stage.APPLY, message="no whole answer came"))
+def _conflict(key: _Key, why: str) -> Answer:
+    return _status(409, "Conflict", f'Operation cannot be fulfilled on {key[0]} "{key[2]}": {why}', key[0], key[2])
+
+
+def _list_kind(path: str) -> str:
+    kinds = {"configmaps": "ConfigMap", "secrets": "Secret", "leases": "Lease", "namespaces": "Namespace"}
+    return f"{kinds[path.rpartition('/')[2]]}List"

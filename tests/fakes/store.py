@@ -1,4 +1,4 @@
-"""A store in memory: one record per environment by compare-and-swap, and the snapshots that are still needed."""
+"""Records and snapshots in memory, with the manners of the real store (see tests/contract/test_store.py)."""
 
 from __future__ import annotations
 
@@ -11,34 +11,29 @@ from gitopsd.core.record import Record
 
 @dataclass
 class FakeStore:
-    """``records`` and ``snapshots`` are what a cluster would have; they outlive a crash."""
+    """See the module."""
 
     records: dict[str, Record] = field(default_factory=dict)
-    snapshots: dict[tuple[str, str], Desired] = field(default_factory=dict)
-    saves: int = 0
+    snapshots: dict[str, dict[str, Desired]] = field(default_factory=dict)
+    _serial: int = 0
 
     def load(self, environment: Environment) -> Record:
         return self.records.get(environment.name, Record())
 
     def save(self, environment: Environment, record: Record) -> Record:
-        if record.version != self.load(environment).version:
-            raise Superseded(
-                Problem(code="RECORD_SUPERSEDED", stage=Stage.RECORD, message="somebody else wrote the record first")
-            )
-        self.saves += 1
-        saved = self.records[environment.name] = replace(record, version=str(self.saves))
-        return saved
+        if self.load(environment).version != record.version:
+            raise Superseded(Problem(code="OBJECT_CHANGED", stage=Stage.RECORD, message="somebody else wrote"))
+        self._serial += 1
+        self.records[environment.name] = replace(record, version=str(self._serial))
+        return self.records[environment.name]
 
     def keep_snapshot(self, environment: Environment, desired: Desired, needed: frozenset[str]) -> None:
-        self.snapshots[environment.name, desired.digest] = replace(desired, warnings=())
-        for name, digest in list(self.snapshots):
-            if name == environment.name and digest not in needed | {desired.digest}:
-                del self.snapshots[name, digest]
+        kept = self.snapshots.get(environment.name, {})
+        others = {digest: one for digest, one in kept.items() if digest in needed}
+        self.snapshots[environment.name] = {**others, desired.digest: desired}
 
     def recall(self, environment: Environment, digest: str) -> Desired:
-        found = self.snapshots.get((environment.name, digest))
-        if found is None:
-            raise PlanRefused(
-                Problem(code="SNAPSHOT_MISSING", stage=Stage.RECORD, message=f"there is no snapshot of {digest}")
-            )
-        return found
+        kept = self.snapshots.get(environment.name, {})
+        if digest not in kept:
+            raise PlanRefused(Problem(code="SNAPSHOT_MISSING", stage=Stage.RECORD, message="not kept"))
+        return kept[digest]

@@ -1,0 +1,55 @@
+"""``ports.Store`` on an API server: one ConfigMap per environment for the record, Secrets for the snapshots.
+
+What is remembered is asked for no more; nothing is remembered of an environment after anything went wrong with it.
+"""
+
+from __future__ import annotations
+
+from gitopsd.adapters.store.memory import Memory
+from gitopsd.adapters.store.records import Records
+from gitopsd.adapters.store.snapshots import Snapshots
+from gitopsd.core.model import Desired, Environment
+from gitopsd.core.record import Record
+from gitopsd.ports import Api
+
+
+class ClusterStore:
+    """Everything is kept in one namespace, under our own account: nobody is impersonated for it."""
+
+    def __init__(self, api: Api, namespace: str) -> None:
+        self._records = Records(api, namespace)
+        self._snapshots = Snapshots(api, namespace)
+        self._remembered: Memory[Record] = Memory()
+
+    def load(self, environment: Environment) -> Record:
+        """See ``ports.Store``. Costs no request while it is remembered."""
+        known = self._remembered.get(environment.name)
+        if known is not None:
+            return known
+        asked_at = self._remembered.mark(environment.name)
+        record = self._records.load(environment.name)
+        self._remembered.keep(record, asked_at)
+        return record
+
+    def save(self, environment: Environment, record: Record) -> Record:
+        """See ``ports.Store``."""
+        asked_at = self._remembered.mark(environment.name)
+        try:
+            saved = self._records.save(environment.name, record)
+        except Exception:
+            self.invalidate(environment.name)
+            raise
+        self._remembered.keep(saved, asked_at)
+        return saved
+
+    def keep_snapshot(self, environment: Environment, desired: Desired, needed: frozenset[str]) -> None:
+        """See ``ports.Store``."""
+        self._snapshots.keep(environment.name, desired, needed)
+
+    def recall(self, environment: Environment, digest: str) -> Desired:
+        """See ``ports.Store``."""
+        return self._snapshots.recall(environment.name, digest)
+
+    def invalidate(self, environment_name: str | None = None) -> None:
+        """Ask the cluster again about this environment, or about all: its record changed, or we led no more."""
+        self._remembered.forget(environment_name)

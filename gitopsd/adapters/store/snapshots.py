@@ -1,0 +1,175 @@
+"""Desired sets in Secrets, in chunks. A set is there only when all its chunks are, and as they were written.
+
+The chunks of one writing share a name that says its checksum, so a set is never half old and half new: a new writing
+is whole before an older one of the same digest goes.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from gitopsd.adapters.store.objects import Exists, Objects, Unsure
+from gitopsd.adapters.store.snapshot_codec import Packed, pack, refuse_damage, unpack
+from gitopsd.core.applyset import parent_name, slug
+from gitopsd.core.errors import ClusterError, PlanRefused, Problem, Stage, Superseded
+from gitopsd.core.fields import annotation, part, text, text_of
+from gitopsd.core.model import Body, Desired
+from gitopsd.ports import Api
+
+TYPE = "gitopsd.dev/snapshot"
+SNAPSHOT_OF = "gitopsd.dev/snapshot-of"
+DIGEST = "gitopsd.dev/digest"
+CHECKSUM = "gitopsd.dev/checksum"
+CHUNK = "gitopsd.dev/chunk"
+CONTENT = "content"
+
+_SHORT = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Writing:
+    """The Secrets of one writing that are there, in the order of their chunks."""
+
+    digest: str
+    packed: Packed
+    created_at: str
+    secrets: tuple[Body, ...] = field(repr=False)
+
+
+class Snapshots:
+    """The snapshots in one namespace."""
+
+    def __init__(self, api: Api, namespace: str) -> None:
+        self._namespace = namespace
+        self._secrets = Objects(api, "Secret", namespace)
+
+    def keep(self, environment: str, desired: Desired, needed: frozenset[str]) -> None:
+        """Keep the set; then drop what is neither needed nor it. What is there already is not written again.
+
+        Raises:
+            ClusterError: it is not surely there, whole.
+            PlanRefused: it is too large.
+        """
+        packed = pack(desired)
+        found = self._find({SNAPSHOT_OF: slug(environment)})
+        if not any(one.packed == packed for one in found):
+            for number in range(len(packed.chunks)):
+                self._put(self._secret(environment, desired.digest, packed, number))
+        self._drop(one for one in found if _is_unneeded(one, desired.digest, packed, needed))
+
+    def recall(self, environment: str, digest: str) -> Desired:
+        """Return the newest whole writing of the digest.
+
+        Raises:
+            PlanRefused: there is none.
+            ClusterError: nobody knows.
+        """
+        found = self._find({SNAPSHOT_OF: slug(environment), DIGEST: digest[:_SHORT]})
+        written = [one for one in found if one.digest == digest]
+        if not written:
+            raise PlanRefused(
+                Problem(
+                    code="SNAPSHOT_MISSING",
+                    stage=Stage.RECORD,
+                    message=f"the manifests of {digest[:_SHORT]} are not kept any more, so they cannot be put back",
+                    hint="commit what should be there; gitopsd follows Git again",
+                )
+            )
+        whole = [one for one in written if one.packed.is_whole]
+        if not whole:
+            refuse_damage(digest)
+        return unpack(digest, max(whole, key=lambda one: (one.created_at, one.packed.checksum)).packed)
+
+    def _find(self, labels: Mapping[str, str]) -> list[_Writing]:
+        writings: dict[tuple[str, str], list[Body]] = {}
+        for secret in self._secrets.list(labels):
+            if text(secret, "type") == TYPE:
+                key = annotation(secret, DIGEST), annotation(secret, CHECKSUM)
+                writings.setdefault(key, []).append(secret)
+        return [_writing(digest, checksum, secrets) for (digest, checksum), secrets in writings.items()]
+
+    def _put(self, secret: Body) -> None:
+        try:
+            live = self._secrets.create(secret)
+        except (Exists, Unsure):
+            live = self._settled(secret)
+        if _content(live) != _content(secret):
+            raise ClusterError(
+                Problem(
+                    code="SNAPSHOT_NOT_STORED",
+                    stage=Stage.RECORD,
+                    message="the cluster did not store a snapshot as it was sent",
+                    hint="look for an admission webhook that changes Secrets in gitopsd's namespace",
+                    ref=f"Secret {self._namespace}/{text(secret, 'metadata.name')}",
+                )
+            )
+
+    def _settled(self, secret: Body) -> Body:
+        """Return what is there in the end; a chunk that was damaged is written over, unless it is not ours."""
+        live = self._secrets.find(text(secret, "metadata.name"))
+        if live is None:
+            return self._secrets.create(secret)
+        if _content(live) == _content(secret):
+            return live
+        version = text(live, "metadata.resourceVersion")
+        metadata = {**part(secret, "metadata"), "resourceVersion": version}
+        # The server never changes a Secret's type, so one of another type is refused by it.
+        return self._secrets.replace({**secret, "metadata": metadata})
+
+    def _drop(self, writings: Iterable[_Writing]) -> None:
+        for secret in (secret for writing in writings for secret in writing.secrets):
+            try:
+                self._secrets.delete(secret)
+            except Superseded:
+                raise
+            except ClusterError:
+                # One too many does no harm, and the next snapshot drops it; a revert must not wait for this.
+                continue
+
+    def _secret(self, environment: str, digest: str, packed: Packed, number: int) -> Body:
+        labels = {SNAPSHOT_OF: slug(environment), DIGEST: digest[:_SHORT]}
+        annotations = {DIGEST: digest, CHECKSUM: packed.checksum, CHUNK: str(number)}
+        name = f"{parent_name(environment)}-{digest[:_SHORT]}-{packed.checksum[:_SHORT]}-{number}"
+        return {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": TYPE,
+            "metadata": {
+                "name": name,
+                "namespace": self._namespace,
+                "labels": labels,
+                "annotations": annotations,
+            },
+            "data": {CONTENT: b64encode(packed.chunks[number]).decode()},
+        }
+
+
+def _is_unneeded(one: _Writing, digest: str, packed: Packed, needed: frozenset[str]) -> bool:
+    if one.digest == digest:
+        return one.packed.checksum != packed.checksum
+    return one.digest not in needed
+
+
+def _writing(digest: str, checksum: str, secrets: list[Body]) -> _Writing:
+    ordered = sorted(secrets, key=_number)
+    return _Writing(
+        digest=digest,
+        packed=Packed(checksum, tuple(_content(secret) for secret in ordered)),
+        created_at=max(text(secret, "metadata.creationTimestamp") for secret in ordered),
+        secrets=tuple(ordered),
+    )
+
+
+def _number(secret: Body) -> int:
+    number = annotation(secret, CHUNK)
+    return int(number) if number.isdecimal() else -1
+
+
+def _content(secret: Body) -> bytes:
+    try:
+        return b64decode(text_of(part(secret, "data"), CONTENT), validate=True)
+    except binascii.Error:
+        return b""
