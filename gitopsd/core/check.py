@@ -56,8 +56,8 @@ def identity_faults(body: Body) -> Iterator[Fault]:
     if missing:
         hint = "every document must be one Kubernetes object"
         yield Fault("FIELDS_MISSING", f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing", (), hint)
-        return
-    yield from _identity_text_faults(body)
+    elif named:
+        yield from _identity_text_faults(body)
 
 
 def faults(group: str, kind: str, body: Body) -> Iterator[Fault]:

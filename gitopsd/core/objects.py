@@ -76,12 +76,12 @@ class _Reader:
                 self.problems.append(self._text.problem("NOT_AN_OBJECT", message, line, hint))
 
     def _read_object(self, body: Body, document: int, place: Place, line: int) -> None:
-        found = list(identity_faults(body))
+        found = [*_foreign_faults(body)] or [*identity_faults(body)]
         if found:
             self._note(found, "", document, place)
             return
         ref, version = _ref(body)
-        found = [*_foreign_faults(ref), *faults(ref.group, ref.kind, body), *intent_faults(ref, body)]
+        found = [*faults(ref.group, ref.kind, body), *intent_faults(ref, body)]
         if found:
             self._note(found, str(ref), document, place)
             return
@@ -133,11 +133,12 @@ def _ref(body: Body) -> tuple[ObjectRef, str]:
     return ref, version
 
 
-def _foreign_faults(ref: ObjectRef) -> Iterator[Fault]:
-    if ref.group == KUSTOMIZE_GROUP:
+def _foreign_faults(body: Body) -> Iterator[Fault]:
+    group = str(body.get("apiVersion")).partition("/")[0]
+    if group == KUSTOMIZE_GROUP:
         hint = "commit what kustomize build prints"
         yield Fault("RENDERER_UNSUPPORTED", "this build renders plain directories only", (), hint)
-    if ref.group == OWN_GROUP:
+    if group == OWN_GROUP:
         hint = "its settings are in one gitopsd.yaml at the root of the environment's directory"
         yield Fault("SETTINGS_MISPLACED", "this is for gitopsd, not for the cluster", (), hint)
 

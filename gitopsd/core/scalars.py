@@ -29,6 +29,7 @@ _PREFIXED = re.compile(
 )
 _ODDLY_SIGNED_BINARY = re.compile(r"0b(?P<sign>[-+])(?P<bin>[01]+)", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+_POINT_FIRST = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?", re.ASCII)
 _BASES = {"hex": 16, "bin": 2, "oct": 8}
 
 _INT64_MIN = -(2**63)
@@ -80,7 +81,9 @@ def as_json_number(number: float) -> int | float:
 def _number(word: str) -> int | float | str:
     if word in _NOT_FINITE:
         raise NotJson(f"{word} cannot be said in JSON")
-    plain = word if word[0] == "." else word.replace("_", "")
+    plain = word.replace("_", "")
+    if word[0] == "." and not _POINT_FIRST.fullmatch(word):
+        return word
     if not (_FLOAT.fullmatch(plain) or _PREFIXED.fullmatch(plain) or _ODDLY_SIGNED_BINARY.fullmatch(plain)):
         return word
     if len(plain) > NUMBER_LENGTH_MAX:

@@ -88,10 +88,11 @@ class Section:
 
     def seconds(self, key: str, default: float, bounds: tuple[float, float]) -> float:
         """Return the key's duration in seconds, within the bounds."""
-        if key not in self._fields:
+        text = self._fields.get(key)
+        if text is None and key not in self._fields:
             return default
         try:
-            value = durations.seconds(self.text(key))
+            value = durations.seconds(text if isinstance(text, str) else "")
         except ValueError as error:
             self.fault(key, str(error))
             return default

@@ -32,7 +32,7 @@ class TextFile:
 
     def problem(self, code: str, message: str, line: int = 0, hint: str = "", ref: str = "") -> Problem:
         """Return the problem, at its place in this file."""
-        if "{{" in self.line(line) and code.startswith("YAML"):
+        if code.startswith("YAML") and "{{" in self.line(line - 1) + self.line(line):
             hint = _TEMPLATE_HINT
         return Problem(code=code, stage=Stage.RENDER, message=message, hint=hint, ref=ref, file=self.path, line=line)
 
