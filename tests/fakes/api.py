@@ -192,8 +192,3 @@ def _absent(key: _Key) -> Answer:
 
 def _conflict(key: _Key, why: str) -> Answer:
     return _status(409, "Conflict", f'Operation cannot be fulfilled on {key[0]} "{key[2]}": {why}', key[0], key[2])
-
-
-def _list_kind(path: str) -> str:
-    kinds = {"configmaps": "ConfigMap", "secrets": "Secret", "leases": "Lease", "namespaces": "Namespace"}
-    return f"{kinds[path.rpartition('/')[2]]}List"
