@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import typer
-from click.exceptions import Abort, ClickException
 
 from gitopsd.cli.exits import Exit, code_of
 from gitopsd.cli.offline import health, render, validate, version
@@ -24,39 +22,33 @@ command = typer.Typer(
     help="The cluster equals the environments repository, is proven healthy, or is put back.",
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for one in (run, once, plan, diff, render, validate, health):
-    command.command()(one)
-for one in (status, history, rollback, hold, release, suspend, resume, version):
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    *(run, once, plan, diff),
+    *(render, validate, health),
+    *(status, history),
+    *(rollback, hold, release, suspend, resume),
+    version,
+)
+for one in _COMMANDS:
     command.command()(one)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and end with its exit code."""
-    signal.signal(signal.SIGTERM, _terminated)
-    sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
-
-
-def _run(arguments: Sequence[str]) -> int:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stopped)
     try:
-        ended = command(list(arguments), prog_name="gitopsd", standalone_mode=False)
+        command(arguments, prog_name="gitopsd")
     except GitopsdError as error:
         tell(*error.problems)
-        return code_of(type(error).__name__)
-    except (KeyboardInterrupt, Abort):
-        return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read us has seen enough; Python must not complain once more while it closes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.OK
-    except ClickException as error:
-        error.show()
-        return Exit.USAGE
+        sys.exit(code_of(type(error).__name__))
     except Exception as error:  # noqa: BLE001 — a bug of ours is told as such, with its traceback
-        return _our_bug(error)
-    return ended if isinstance(ended, int) else Exit.OK
+        sys.exit(_our_bug(error))
+    sys.exit(Exit.OK)
 
 
 def _our_bug(error: Exception) -> int:
@@ -72,5 +64,5 @@ def _our_bug(error: Exception) -> int:
     return Exit.NOT_WELL
 
 
-def _terminated(number: int, _: object) -> NoReturn:
+def _stopped(number: int, _: object) -> NoReturn:
     sys.exit(Exit.SIGNALLED + number)

@@ -20,7 +20,6 @@ class Exit(IntEnum):
     TIMEOUT = 5
     PUT_BACK = 6
     SIGNALLED = 128
-    INTERRUPTED = 130
 
 
 _BY_CLASS: Mapping[str, Exit] = {

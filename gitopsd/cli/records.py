@@ -76,7 +76,7 @@ def rollback(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Go back to what was kept before, and refuse what runs now until it is released."""
-    change = _Change(build(config), environment, reason)
+    change = Change(build(config), environment, reason)
     change.make(lambda record, asked: commands.rollback(record, asked, to), output)
 
 
@@ -87,7 +87,7 @@ def hold(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Refuse what Git wants now, and be at what was kept last."""
-    change = _Change(build(config), environment, reason)
+    change = Change(build(config), environment, reason)
     change.make(lambda record, asked: commands.hold(record, asked, change.wanted(record)), output)
 
 
@@ -99,7 +99,7 @@ def release(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Lift the holds of an environment, or one of them."""
-    change = _Change(build(config), environment, reason)
+    change = Change(build(config), environment, reason)
     change.make(lambda record, asked: commands.release(record, asked, digest), output)
 
 
@@ -110,7 +110,7 @@ def suspend(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Stop all changes of an environment."""
-    _Change(build(config), environment, reason).make(commands.suspend, output)
+    Change(build(config), environment, reason).make(commands.suspend, output)
 
 
 def resume(
@@ -120,10 +120,10 @@ def resume(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Go on with a suspended environment."""
-    _Change(build(config), environment, reason).make(commands.resume, output)
+    Change(build(config), environment, reason).make(commands.resume, output)
 
 
-class _Change:
+class Change:
     """One change of one environment's record, by the person at this terminal."""
 
     def __init__(self, wired: Wired, environment: str, reason: str) -> None:

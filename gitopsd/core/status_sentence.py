@@ -70,7 +70,7 @@ def _reverting(view: EnvironmentView) -> str:
     hold = hold_in_force(view)
     if hold is None:
         return _also(view, f"going back to {_here(view)}")
-    return _also(view, f"{_refusal(hold)}; going back to {_target(view, hold)}")
+    return _also(view, f"{_refusal(hold, 'failed')}; going back to {_target(view, hold)}")
 
 
 def _reverted(view: EnvironmentView) -> str:
@@ -116,9 +116,9 @@ _BY_PHASE: Mapping[Phase, Callable[[EnvironmentView], str]] = {
 }
 
 
-def _refusal(hold: Hold) -> str:
+def _refusal(hold: Hold, happened: str = "was put back") -> str:
     if is_put_back(hold):
-        return f"{short(hold.revision)} was put back at {stamp(hold.since)} because {hold.why}"
+        return f"{short(hold.revision)} {happened} at {stamp(hold.since)} because {hold.why}"
     return f"{hold.by} holds {short(hold.revision)} since {stamp(hold.since)}" + (f": {hold.why}" if hold.why else "")
 
 
