@@ -149,20 +149,21 @@ class LossyApi:
             return self.api.call(call)
         while self._late:
             self.api.call(self._late.pop())
-        match self.losses.pop(0) if self.losses else None:
-            case None:
-                return self.api.call(call)
-            case Answer() as answer:
-                return answer
-            case ClusterError() as error:
-                raise error
-            case Loss.ANSWER_LOST:
-                self.api.call(call)
-            case Loss.ARRIVES_LATE:
-                self._late.append(call)
-            case Loss.NEVER_ARRIVES:
-                pass
-        raise silence()
+        loss = self.losses.pop(0) if self.losses else None
+        if loss is None:
+            return self.api.call(call)
+        if isinstance(loss, Answer):
+            return loss
+        raise self._lose(call, loss)
+
+    def _lose(self, call: Call, loss: Loss | ClusterError) -> ClusterError:
+        if isinstance(loss, ClusterError):
+            return loss
+        if loss is Loss.ANSWER_LOST:
+            self.api.call(call)
+        if loss is Loss.ARRIVES_LATE:
+            self._late.append(call)
+        return silence()
 
 
 def silence() -> ClusterError:
