@@ -107,8 +107,8 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """Return the instant, in UTC, never going backwards."""
 
-    def monotonic(self) -> float:
-        """Return seconds since some start; unlike ``now``, never set forward either."""
+    def steady(self) -> float:
+        """Return seconds since some start, for durations; unlike ``now``, never set forward either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,7 @@ class Elector:
     @property
     def is_leading(self) -> bool:
         """Whether nobody else can lead at this moment, because we do."""
-        return self._clock.monotonic() < self._leads_until
+        return self._clock.steady() < self._leads_until
 
     @property
     def holder(self) -> str:
@@ -112,7 +112,7 @@ class Elector:
 
     def step(self) -> float:
         """Make one attempt; return the seconds until the next."""
-        began = self._clock.monotonic()
+        began = self._clock.steady()
         # Not knowing is no reason to stop early, and none to go on: the clock decides.
         with contextlib.suppress(ClusterError):
             if self._attempt() and not self._stopping.is_set():
@@ -146,13 +146,13 @@ class Elector:
     def _observe(self, lease: Body) -> None:
         version, holder = text(lease, "metadata.resourceVersion"), text(lease, "spec.holderIdentity")
         if self._seen is None or (self._seen.version, self._seen.holder) != (version, holder):
-            self._seen = _Seen(version, holder, self._clock.monotonic())
+            self._seen = _Seen(version, holder, self._clock.steady())
 
     def _is_anothers(self, lease: Body) -> bool:
         holder = text(lease, "spec.holderIdentity")
         if holder in ("", self._candidate.identity) or self._seen is None:
             return False
-        return self._clock.monotonic() - self._seen.at < max(self._timing.lease_s, _seconds(lease))
+        return self._clock.steady() - self._seen.at < max(self._timing.lease_s, _seconds(lease))
 
     def _create(self) -> bool:
         body = {
