@@ -62,14 +62,7 @@ class Mirror:
     def _prepare(self, folder: Path) -> None:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Nobody else writes here, so whatever a killed git left is stale.
-        for pattern in (
-            "*.lock",
-            "refs/**/*.lock",
-            "objects/pack/tmp_*",
-            "objects/??/tmp_*",
-            "objects/tmp_*",
-            "gc.pid",
-        ):
+        for pattern in _LEFTOVERS:
             for left in folder.glob(pattern):
                 shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
         if not (folder / "HEAD").is_file():
@@ -101,7 +94,7 @@ class Mirror:
     def _pull(self, folder: Path) -> None:
         settings = self._settings
         surroundings = network_surroundings(settings, folder.parent)
-        options = ("--quiet", "--force", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
         refspec = f"+refs/heads/{settings.branch}:{HEAD_REF}"
         try:
             self._at(folder).run(

@@ -16,7 +16,7 @@ from gitopsd.adapters.git.surroundings import Surroundings, local_surroundings
 from gitopsd.core.errors import ConfigError, SourceError
 from tests.adapters.git.conftest import STAGING, Place, files_of
 from tests.adapters.git.watching import children, environments, needs_proc, open_files, programs
-from tests.git_server import git, hang_until
+from tests.git_server import answer, git, hang_until
 
 CANARY = "canary-7f3a9c"
 
@@ -27,11 +27,11 @@ def seen_while_fetching(place: Place, **settings: object) -> tuple[str, str, Sou
     reached = threading.Event()
     hang = hang_until(released)
 
-    def answer(request) -> None:
+    def take(request) -> None:
         reached.set()
         hang(request)
 
-    place.server.faults["/git-upload-pack"] = answer
+    place.server.faults["/git-upload-pack"] = take
     source = place.source(clone_timeout_s=20, **settings)
     errors: list[SourceError] = []
 
@@ -67,14 +67,14 @@ def test_s07_a_token_stands_in_no_argument_no_environment_no_file_and_no_message
 
 def test_s07_a_token_that_the_server_repeats_is_masked(place):
     (place.folder / "token").write_text(CANARY)
-    place.server.password = "other"
-    place.server.faults = {}
-    source = place.source(token_file=place.folder / "token", username=f"x-{CANARY}")
+    place.server.faults["/info/refs"] = answer(403, f"no such token: {CANARY}\n".encode(), Content_Type="text/plain")
+    source = place.source(token_file=place.folder / "token")
 
     with pytest.raises(SourceError) as raised:
         source.fetch()
 
     assert CANARY not in repr(raised.value.problem)
+    assert "no such token: ***" in raised.value.problem.cause
 
 
 def test_s07_the_script_that_answers_git_is_ours_alone_and_written_anew_when_changed(place):

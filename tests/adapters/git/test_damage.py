@@ -13,7 +13,7 @@ import pytest
 from gitopsd.adapters.git import GitSource
 from gitopsd.core.errors import SourceError
 from tests.adapters.git.conftest import STAGING, Place, files_of
-from tests.git_server import answer
+from tests.git_server import answer, git
 
 
 def _each_pack(mirror: Path, write: Callable[[Path], object]) -> None:
@@ -66,7 +66,38 @@ def garble_packed_refs(mirror: Path) -> None:
     (mirror / "packed-refs").write_text("nonsense\n")
 
 
-DAMAGES = [truncate_packs, garble_packs, delete_packs, empty_head, delete_head, delete_objects]
+def lose_a_blob(mirror: Path) -> None:
+    oid = _unpack(mirror)
+    (mirror / "objects" / oid[:2] / oid[2:]).unlink()
+
+
+def garble_a_blob(mirror: Path) -> None:
+    oid = _unpack(mirror)
+    blob = mirror / "objects" / oid[:2] / oid[2:]
+    blob.chmod(0o600)
+    blob.write_bytes(b"\xff" * 40)
+
+
+def _unpack(mirror: Path) -> str:
+    """Turn packs into single objects; return the id of a file's."""
+    for pack in mirror.glob("objects/pack/*.pack"):
+        content = pack.read_bytes()
+        pack.with_suffix(".idx").unlink()
+        pack.unlink()
+        git(mirror, "unpack-objects", "-q", stdin=content)
+    return git(mirror, "rev-parse", "refs/gitopsd/head:environments/staging/3.yaml").decode().strip()
+
+
+DAMAGES = [
+    lose_a_blob,
+    garble_a_blob,
+    truncate_packs,
+    garble_packs,
+    delete_packs,
+    empty_head,
+    delete_head,
+    delete_objects,
+]
 DAMAGES += [garble_config, garble_ref, empty_ref, ref_to_nothing, garble_packed_refs]
 
 
@@ -149,6 +180,7 @@ def test_g32_locks_and_half_packs_of_a_killed_git_are_swept(place):
 
     assert source.fetch().revision.commit == commit
     assert [name for name in left if (place.mirror / name).exists()] == []
+    assert not list(place.cache.glob("*.damaged"))
 
 
 @pytest.fixture

@@ -187,9 +187,10 @@ def test_g28_two_odd_names_never_become_one(place):
     assert len({file.path for file in files_of(fetched(place))}) == 2
 
 
-def test_g28_a_directory_with_an_odd_name_can_be_an_environment(place):
-    odd = Environment(name="odd", source="environments", path="environments/*[a] :(top)")
-    place.repository.commit({f"{odd.path}/web.yaml": "a", "environments/xa :(top)/web.yaml": "b"})
+@pytest.mark.parametrize("path", ["environments/*[a]", ":(top)staging", ":!staging", "-r"])
+def test_g28_a_directory_with_an_odd_name_can_be_an_environment(place, path):
+    odd = Environment(name="odd", source="environments", path=path)
+    place.repository.commit({f"{path}/web.yaml": "a", "environments/xa/web.yaml": "b", "staging/web.yaml": "c"})
 
     assert [file.content for file in files_of(fetched(place), odd)] == [b"a"]
 
