@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rig.cluster import Cluster
 from rig.errors import RigError
+from rig.network import enter
 from rig.paths import cache_root
 from rig.say import say
 
@@ -47,8 +48,6 @@ def build_image(context: Path, tag: str, *, dockerfile: Path | None = None, opti
 
 def load(cluster: Cluster, archive: Path) -> None:
     """Make the image known to the cluster's node."""
-    from rig.real import enter  # noqa: PLC0415 - the node itself loads its pause image
-
     with archive.open("rb") as content:
         done = subprocess.run(
             [*enter(cluster), *CTR, "images", "import", "-"], stdin=content, capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""A network of the cluster's own: what happens there leaves this machine's addresses, routes and tables alone."""
+"""Where a real node runs: a network of the cluster's own, so that this machine's routes and tables stay as they are."""
 
 import hashlib
 import subprocess
@@ -8,6 +8,7 @@ from rig.cluster import Cluster
 from rig.errors import RigError
 
 NODE_ADDRESS = "10.0.0.10"
+INIT = "node"
 _BRIDGE = "node0"
 # The node's address sits on a bridge: a kubelet refuses loopback, and not every kernel has dummy devices.
 _FURNISH = (
@@ -32,6 +33,15 @@ def network_file(cluster: Cluster) -> Path:
 def inside(cluster: Cluster) -> tuple[str, ...]:
     """What to put before a command so that it runs there; `ip netns exec` would also hide the control groups."""
     return ("nsenter", f"--net={network_file(cluster)}")
+
+
+def enter(cluster: Cluster) -> list[str]:
+    """What to put before a command so that it runs on the node."""
+    init = cluster.programs.identity(INIT)
+    if init is None:
+        raise RigError(f"Cluster '{cluster.name}' has no real node", remedy="Bring one up: --nodes kubelet.")
+    spaces = f"/proc/{init.pid}/ns"
+    return [*inside(cluster), f"--mount={spaces}/mnt", f"--pid={spaces}/pid_for_children"]
 
 
 def create_network(cluster: Cluster) -> None:

@@ -19,12 +19,11 @@ from rig.certificates import Pair
 from rig.cluster import Cluster
 from rig.errors import RigError
 from rig.kubeconfig import write_for_certificate
-from rig.network import NODE_ADDRESS, inside, unique_name
+from rig.network import INIT, NODE_ADDRESS, enter, inside, unique_name
 from rig.waiting import wait_for
 
 NODE = "rig-node"
 PODS = "10.244.0.0/16"
-INIT = "node"
 _HOME = "/mnt"
 _NEEDED = ("containerd", "runc", "catatonit", "ip", "nsenter", "unshare", "nft", "conntrack", "buildah", "busybox")
 _CNI_PLUGINS = ("/usr/lib/cni", "/opt/cni/bin")
@@ -87,15 +86,6 @@ def await_real_node(cluster: Cluster) -> None:
         return ready and not node["spec"].get("taints")
 
     wait_for("the node to be ready", schedulable, deadline_s=120)
-
-
-def enter(cluster: Cluster) -> list[str]:
-    """What to put before a command so that it runs on the node."""
-    init = cluster.programs.identity(INIT)
-    if init is None:
-        raise RigError(f"Cluster '{cluster.name}' has no real node", remedy="Bring one up: --nodes kubelet.")
-    spaces = f"/proc/{init.pid}/ns"
-    return [*inside(cluster), f"--mount={spaces}/mnt", f"--pid={spaces}/pid_for_children"]
 
 
 def end_real_node(cluster: Cluster) -> None:

@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from rig.binaries import binary_path
+from rig.cluster import Nodes
+from rig.lifecycle import NEEDED
+from rig.waiting import wait_for
+
 TREE = Path(__file__).parents[2]
 
 
@@ -121,6 +126,43 @@ def test_a_real_node_without_its_packages(tmp_path: Path) -> None:
     refused = rig("up", "--nodes", "kubelet", PATH=str(tmp_path))
     assert refused.returncode == 1
     assert "A real node needs" in refused.stderr
+
+
+def test_a_killed_builder_is_waited_out_and_its_half_made_program_forgotten(tmp_path: Path) -> None:
+    release, builds = tmp_path / "release", tmp_path / "builds"
+    script = (
+        'case "$1" in version) echo go version go1.26.8 linux/amd64; exit;; esac\n'
+        f'echo x >>{builds}\nwhile [ "$1" != -o ]; do shift; done\n'
+        f'echo half >"$2"\nuntil [ -e {release} ]; do sleep 0.02; done\necho whole >"$2"'
+    )
+    fake_program(tmp_path / "bin", "go", script)
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": only(tmp_path / "bin")}
+    command = [sys.executable, "-m", "rig", "build", "kubectl"]
+    killed = subprocess.Popen(command, cwd=TREE, env=environment)
+    wait_for("the build to begin", builds.exists)
+    killed.kill()
+    killed.wait()
+    pipe = subprocess.PIPE
+    second = subprocess.Popen(command, cwd=TREE, env=environment, stdout=pipe, stderr=pipe, text=True)
+    assert second.stderr
+    assert "another build is running" in second.stderr.readline()
+    release.touch()
+    made = Path(second.communicate()[0].strip())
+    assert (builds.read_text(), made.read_text()) == ("x\nx\n", "whole\n")
+    assert [path.name for path in made.parent.iterdir()] == ["kubectl"]
+
+
+@pytest.mark.cluster
+def test_a_program_that_does_not_start_leaves_nothing(tmp_path: Path) -> None:
+    for name in NEEDED[Nodes.NONE]:
+        folder = tmp_path / "cache" / "gitopsd" / "bin" / binary_path(name).parent.name
+        folder.mkdir(parents=True, exist_ok=True)
+        fake_program(folder, name, f"echo {name} cannot")
+    state = tmp_path / "state"
+    refused = rig("up", "--nodes", "none", XDG_CACHE_HOME=str(tmp_path / "cache"), XDG_STATE_HOME=str(state))
+    assert refused.returncode == 1
+    assert "etcd ended: etcd cannot. " in refused.stderr
+    assert list(state.iterdir()) == []
 
 
 def test_a_system_that_is_not_linux(tmp_path: Path) -> None:
