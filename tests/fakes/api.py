@@ -53,6 +53,8 @@ class FakeApi:
                 return self._create(key, body)
             case "PUT":
                 return self._replace(key, body)
+            case "PATCH" if call.content_type == "application/merge-patch+json":
+                return self._replace(key, _merged(self.objects.get(key, {}), body))
             case "DELETE":
                 return self._delete(key, body)
             case _:
@@ -185,6 +187,14 @@ def _status(code: int, reason: str, message: str, kind: str, name: str) -> Answe
     details = {"kind": kind, "name": name} if name else {}
     body = {"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": message}
     return Answer(code, {**body, "details": details})
+
+
+def _merged(live: Any, patch: Any) -> Any:
+    if not isinstance(patch, dict):
+        return patch
+    before = live if isinstance(live, dict) else {}
+    both = before | {name: _merged(before.get(name), value) for name, value in patch.items()}
+    return {name: value for name, value in both.items() if value is not None}
 
 
 def _absent(key: _Key) -> Answer:

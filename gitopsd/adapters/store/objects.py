@@ -1,4 +1,4 @@
-"""A few objects of our own on the API server: read, create, replace, delete, each with one meaning of every answer.
+"""A few objects of our own on the API server: read, create, merge, delete, each with one meaning of every answer.
 
 A write whose answer was lost is never taken for done or for not done: ``Unsure`` says so, and the caller looks again.
 A body is never part of a message.
@@ -19,6 +19,8 @@ from gitopsd.core.model import Body, Json, ObjectRef
 from gitopsd.ports import Answer, Api, Call
 
 FIELD_MANAGER = "gitopsd-applyset"
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
 
 _PLURALS = {"ConfigMap": "configmaps", "Secret": "secrets", "Namespace": "namespaces"}
 _LOST_ANSWERS = frozenset({Meaning.CLUSTER_FLAKY, Meaning.CLUSTER_BUSY})
@@ -79,13 +81,15 @@ class Objects:
         self._create_namespace()
         return self._write("POST", self._path, body)
 
-    def replace(self, body: Body) -> Body:
-        """Return the object as it was replaced; the body carries the resourceVersion that it replaces.
+    def merge(self, body: Body) -> Body:
+        """Return the object with the body's fields in it; the body carries the resourceVersion that it changes.
+
+        What the body does not speak of (somebody's annotation, an owner) stays.
 
         Raises:
-            Superseded, Unsure, ClusterError: it was not, or nobody knows.
+            Superseded, Unsure, ClusterError: it was not changed, or nobody knows.
         """
-        return self._write("PUT", f"{self._path}/{text(body, 'metadata.name')}", body)
+        return self._write("PATCH", f"{self._path}/{text(body, 'metadata.name')}", body)
 
     def delete(self, live: Body) -> None:
         """Delete exactly the object that was read; gone already is fine.
@@ -117,7 +121,13 @@ class Objects:
 
     def _write(self, method: str, path: str, body: Body) -> Body:
         name = text(body, "metadata.name")
-        call = Call(method=method, path=path, query={"fieldManager": FIELD_MANAGER}, body=msgspec.json.encode(body))
+        call = Call(
+            method=method,
+            path=path,
+            query={"fieldManager": FIELD_MANAGER},
+            body=msgspec.json.encode(body),
+            content_type=MERGE_PATCH if method == "PATCH" else JSON,
+        )
         try:
             answer = self.api.call(call)
         except Superseded:
@@ -131,7 +141,7 @@ class Objects:
             raise Unsure(self._problem(meaning, answer, name))
         if meaning in _CHANGED and method == "POST":
             raise Exists(self._problem(meaning, answer, name))
-        if meaning in _CHANGED or (meaning is Meaning.NOT_FOUND and method == "PUT"):
+        if meaning in _CHANGED or (meaning is Meaning.NOT_FOUND and method == "PATCH"):
             raise Superseded(self._problem(meaning, answer, name))
         return self._object(answer, name)
 

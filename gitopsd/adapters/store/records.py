@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from gitopsd import __version__
 from gitopsd.adapters.store.objects import Exists, Objects, Unsure
-from gitopsd.core.applyset import foreign_to, parent_annotations, parent_labels, parent_name
+from gitopsd.core.applyset import TOOL, foreign_to, parent_annotations, parent_labels, parent_name, slug
 from gitopsd.core.errors import ClusterError, PlanRefused, Problem, Stage, Superseded
 from gitopsd.core.fields import part, text
 from gitopsd.core.model import Body, Json
@@ -22,6 +22,7 @@ from gitopsd.core.record_codec import Written, decode, encode
 from gitopsd.ports import Api
 
 ENVIRONMENT = "gitopsd.dev/environment"
+MANAGED_BY = "app.kubernetes.io/managed-by"
 STATE = "record.json"
 OBJECTS = "objects.json.gz"
 
@@ -32,6 +33,7 @@ class Records:
     def __init__(self, api: Api, namespace: str) -> None:
         self._namespace = namespace
         self._objects = Objects(api, "ConfigMap", namespace)
+        self._namespaces = Objects(api, "Namespace")
 
     def load(self, environment: str) -> Record:
         """Return the record; an empty one when there is surely none.
@@ -41,7 +43,10 @@ class Records:
             PlanRefused: it is damaged, newer than us, or not ours.
         """
         live = self._objects.find(parent_name(environment))
-        return Record() if live is None else self._record(environment, live)
+        if live is None:
+            self._require_lasting_namespace()
+            return Record()
+        return self._record(environment, live)
 
     def save(self, environment: str, record: Record) -> Record:
         """Write it over the version that was loaded; return it with its new one.
@@ -68,10 +73,35 @@ class Records:
 
     def _sent(self, record: Record, body: Body) -> Record:
         try:
-            live = self._objects.replace(body) if record.version else self._objects.create(body)
+            live = self._objects.merge(body) if record.version else self._objects.create(body)
         except Exists as other:
             raise Superseded(*other.problems) from None
+        if _written(live) != _written(body):
+            raise ClusterError(self._altered(text(body, "metadata.name")), retry=False)
         return replace(record, version=text(live, "metadata.resourceVersion"))
+
+    def _require_lasting_namespace(self) -> None:
+        """A namespace on its way out loses its objects one by one: that there is no record then says nothing."""
+        namespace = self._namespaces.find(self._namespace)
+        if namespace is not None and text(namespace, "metadata.deletionTimestamp"):
+            raise ClusterError(
+                Problem(
+                    code="NAMESPACE_TERMINATING",
+                    stage=Stage.RECORD,
+                    message="the namespace of the records is being deleted",
+                    hint="wait until it is gone: gitopsd then makes it anew, and takes up what it applied",
+                    ref=f"Namespace {self._namespace}",
+                )
+            )
+
+    def _altered(self, name: str) -> Problem:
+        return Problem(
+            code="RECORD_NOT_STORED",
+            stage=Stage.RECORD,
+            message="the cluster did not store the record as it was sent",
+            hint="look for an admission webhook that changes ConfigMaps in gitopsd's namespace",
+            ref=f"ConfigMap {self._namespace}/{name}",
+        )
 
     def _looked_again(self, environment: str, record: Record, lost: ClusterError) -> Record | None:
         """Return what is stored if it is what was meant; None if it is still what was there before.
@@ -92,7 +122,11 @@ class Records:
         metadata: dict[str, Json] = {
             "name": parent_name(environment),
             "namespace": self._namespace,
-            "labels": parent_labels(environment, self._namespace),
+            "labels": {
+                **parent_labels(environment, self._namespace),
+                MANAGED_BY: TOOL,
+                ENVIRONMENT: slug(environment),
+            },
             "annotations": {
                 **parent_annotations(__version__, record.inventory, self._namespace),
                 ENVIRONMENT: environment,

@@ -26,6 +26,8 @@ CHECKSUM = "gitopsd.dev/checksum"
 CHUNK = "gitopsd.dev/chunk"
 CONTENT = "content"
 
+ATTEMPTS_MAX = 3
+
 _SHORT = 12
 
 
@@ -92,32 +94,38 @@ class Snapshots:
         return [_writing(digest, checksum, secrets) for (digest, checksum), secrets in writings.items()]
 
     def _put(self, secret: Body) -> None:
-        try:
-            live = self._secrets.create(secret)
-        except (Exists, Unsure):
-            live = self._settled(secret)
-        if _content(live) != _content(secret):
-            raise ClusterError(
-                Problem(
-                    code="SNAPSHOT_NOT_STORED",
-                    stage=Stage.RECORD,
-                    message="the cluster did not store a snapshot as it was sent",
-                    hint="look for an admission webhook that changes Secrets in gitopsd's namespace",
-                    ref=f"Secret {self._namespace}/{text(secret, 'metadata.name')}",
-                )
-            )
+        """Write one chunk until it is seen to be there."""
+        unsure: Unsure | None = None
+        for _ in range(ATTEMPTS_MAX):
+            try:
+                live: Body | None = self._secrets.create(secret)
+            except Exists:
+                live = self._settled(secret)
+            except Unsure as lost:
+                live, unsure = self._settled(secret), lost
+            if live is not None and _is_same(live, secret):
+                return
+        raise unsure or self._not_stored(secret)
 
-    def _settled(self, secret: Body) -> Body:
-        """Return what is there in the end; a chunk that was damaged is written over, unless it is not ours."""
+    def _settled(self, secret: Body) -> Body | None:
+        """Return what is there in the end; a chunk that is not as it should be is written over."""
         live = self._secrets.find(text(secret, "metadata.name"))
-        if live is None:
-            return self._secrets.create(secret)
-        if _content(live) == _content(secret):
+        if live is None or _is_same(live, secret):
             return live
         version = text(live, "metadata.resourceVersion")
-        metadata = {**part(secret, "metadata"), "resourceVersion": version}
         # The server never changes a Secret's type, so one of another type is refused by it.
-        return self._secrets.replace({**secret, "metadata": metadata})
+        return self._secrets.merge({**secret, "metadata": {**part(secret, "metadata"), "resourceVersion": version}})
+
+    def _not_stored(self, secret: Body) -> ClusterError:
+        return ClusterError(
+            Problem(
+                code="SNAPSHOT_NOT_STORED",
+                stage=Stage.RECORD,
+                message="the cluster did not store a snapshot as it was sent",
+                hint="look for an admission webhook that changes Secrets in gitopsd's namespace",
+                ref=f"Secret {self._namespace}/{text(secret, 'metadata.name')}",
+            )
+        )
 
     def _drop(self, writings: Iterable[_Writing]) -> None:
         for secret in (secret for writing in writings for secret in writing.secrets):
@@ -161,6 +169,11 @@ def _writing(digest: str, checksum: str, secrets: list[Body]) -> _Writing:
         created_at=max(text(secret, "metadata.creationTimestamp") for secret in ordered),
         secrets=tuple(ordered),
     )
+
+
+def _is_same(live: Body, secret: Body) -> bool:
+    marks, meant = part(live, "metadata.annotations"), part(secret, "metadata.annotations")
+    return _content(live) == _content(secret) and all(marks.get(key) == value for key, value in meant.items())
 
 
 def _number(secret: Body) -> int:
