@@ -37,7 +37,7 @@ def payload(manifest: Manifest, environment: Environment, omit: Sequence[str] = 
     identity = {"uid": uid} if uid else {}
     body = {name: value for name, value in manifest.body.items() if name != "status"}
     body["metadata"] = {**metadata, **identity, "labels": {**part(manifest.body, "metadata.labels"), **ours}}
-    return _without_rolling_update(drop(body, omit))
+    return drop(body, omit)
 
 
 def drop(body: Body, pointers: Iterable[str]) -> Body:
@@ -113,14 +113,6 @@ def _has(live: Body, name: str, value: Json) -> bool:
     if value is None:
         return live.get(name) is None
     return name in live and covers(live[name], value)
-
-
-def _without_rolling_update(body: Body) -> Body:
-    """A live Deployment has a rollingUpdate that nobody owns; beside ``Recreate`` the server refuses it."""
-    strategy = part(body, "spec.strategy")
-    if text(body, "kind") != "Deployment" or text_of(strategy, "type") != "Recreate" or "rollingUpdate" in strategy:
-        return body
-    return {**body, "spec": {**part(body, "spec"), "strategy": {**strategy, "rollingUpdate": None}}}
 
 
 def _dropped(value: Json, tokens: Sequence[str]) -> Json:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from gitopsd.core.fields import annotation, flag, label, parts, text, text_of
+from gitopsd.core.fields import annotation, flag, label, part, parts, read, text, text_of
 from gitopsd.core.fieldsets import (
     NOTHING,
     Fields,
@@ -44,6 +44,10 @@ _LEFT_ALONE: tuple[Path, ...] = (
     ("f:metadata", "f:annotations", "f:deployment.kubernetes.io/revision"),
     ("f:spec", "f:template", "f:metadata", "f:annotations", "f:kubectl.kubernetes.io/restartedAt"),
 )
+_EXCLUSIVE: Mapping[str, tuple[str, str]] = {
+    "Deployment": ("strategy", "Recreate"),
+    "StatefulSet": ("updateStrategy", "OnDelete"),
+}
 _NEEDS_OPT_IN = frozenset({"Namespace", "PersistentVolume", "PersistentVolumeClaim", "StatefulSet"})
 _SYSTEM_NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 _FOREIGN_KEEPS: Mapping[str, frozenset[str]] = {
@@ -65,7 +69,20 @@ def foreign_fields(live: Body, sent: Body, omit: Sequence[str] = ()) -> tuple[st
         is_below_found = bool(found) and path[: len(found[-1])] == found[-1]
         if not is_below_found and not sends(sent, path):
             found.append(path)
-    return tuple(shown(path) for path in found)
+    obstacles = [f"{pointer}/rollingUpdate" for pointer in stubborn_defaults(live, sent)]
+    return (*(shown(path) for path in found), *obstacles)
+
+
+def stubborn_defaults(live: Body, sent: Body) -> tuple[str, ...]:
+    """Return the pointers of strategies in which a default of the server, owned by nobody, forbids what we send.
+
+    It goes like a hand tool's field: we take it over, and then do not send it. Until then no dry-run can pass.
+    """
+    field, exclusive = _EXCLUSIVE.get(text(sent, "kind"), ("", ""))
+    strategy = part(sent, f"spec.{field}")
+    if not field or text_of(strategy, "type") != exclusive or "rollingUpdate" in strategy:
+        return ()
+    return (f"/spec/{field}",) if read(live, f"spec.{field}.rollingUpdate") is not None else ()
 
 
 def still_owned(live: Body, omit: Sequence[str]) -> tuple[str, ...]:
@@ -74,14 +91,15 @@ def still_owned(live: Body, omit: Sequence[str]) -> tuple[str, ...]:
     return tuple(pointer for pointer in omit if locate(ours, live, pointer) is not None)
 
 
-def ownership_patch(live: Body, omit: Sequence[str], *, take_over: bool) -> tuple[Json, ...]:
+def ownership_patch(live: Body, sent: Body, omit: Sequence[str], *, take_over: bool) -> tuple[Json, ...]:
     """Return the JSON patch that gives up the omitted fields and takes over those of hand tools; empty = no need.
 
     It holds for exactly the version of the object that was read.
     """
     before = _entries(live)
     after = _handed_over(before, live, omit) if take_over else list(before)
-    after = [_given_up(entry, live, omit) if _is_ours(entry) else entry for entry in after]
+    obstacles = _union(_rolling_update(live, pointer) for pointer in stubborn_defaults(live, sent))
+    after = [_grown(_given_up(entry, live, omit), obstacles) if _is_ours(entry) else entry for entry in after]
     if after == list(before):
         return ()
     return (
@@ -245,6 +263,16 @@ def _given_up(entry: Body, live: Body, omit: Sequence[str]) -> Body:
         path = locate(tree, live, pointer)
         tree = without(tree, path) if path else tree
     return entry if tree == entry.get("fieldsV1") else {**entry, "fieldsV1": tree}
+
+
+def _grown(entry: Body, more: Fields) -> Body:
+    return {**entry, "fieldsV1": union(fields_of(entry.get("fieldsV1")), more)} if more else entry
+
+
+def _rolling_update(live: Body, pointer: str) -> Fields:
+    field = pointer.rpartition("/")[2]
+    below = {f"f:{name}": NOTHING for name in part(live, f"spec.{field}.rollingUpdate")}
+    return {"f:spec": {f"f:{field}": {"f:rollingUpdate": below}}}
 
 
 def _union(trees: Iterable[Fields]) -> Fields:

@@ -77,11 +77,6 @@ class TestPayload:
 
         assert manifest.body == before
 
-    def test_a_deployment_that_recreates_says_that_it_has_no_rolling_update(self):
-        sent = diff.payload(deployment(strategy={"type": "Recreate"}), ENVIRONMENT)
-
-        assert sent["spec"]["strategy"] == {"type": "Recreate", "rollingUpdate": None}
-
 
 class TestBorrow:
     def test_a_field_to_be_given_up_is_sent_as_it_is(self):

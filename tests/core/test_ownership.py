@@ -129,7 +129,7 @@ def test_a_field_that_another_owns_need_not_be_given_up():
 
 
 def test_taking_over_moves_the_fields_into_our_entry():
-    (test, replace) = ownership_patch(live(mine(REPLICAS), entry("kubectl-edit", PAUSED)), (), take_over=True)
+    (test, replace) = ownership_patch(live(mine(REPLICAS), entry("kubectl-edit", PAUSED)), SENT, (), take_over=True)
 
     assert test == {"op": "test", "path": "/metadata/resourceVersion", "value": "7"}
     assert replace["path"] == "/metadata/managedFields"
@@ -137,7 +137,7 @@ def test_taking_over_moves_the_fields_into_our_entry():
 
 
 def test_taking_over_an_object_that_we_never_applied_makes_our_entry():
-    (_, replace) = ownership_patch(live(entry("kubectl-create", PAUSED)), (), take_over=True)
+    (_, replace) = ownership_patch(live(entry("kubectl-create", PAUSED)), SENT, (), take_over=True)
 
     assert replace["value"] == [mine(PAUSED)]
 
@@ -146,7 +146,7 @@ def test_taking_over_leaves_controllers_and_what_is_left_alone():
     controller = entry("kube-controller-manager", {"f:status": {}}, subresource="status")
     finalizers = {"f:metadata": {"f:finalizers": {'v:"a"': {}}}}
     hand = entry("kubectl-edit", {**PAUSED, **finalizers})
-    (_, replace) = ownership_patch(live(mine(REPLICAS), hand, controller), (), take_over=True)
+    (_, replace) = ownership_patch(live(mine(REPLICAS), hand, controller), SENT, (), take_over=True)
 
     assert replace["value"][1:] == [controller, entry("kubectl-edit", finalizers)]
 
@@ -154,20 +154,52 @@ def test_taking_over_leaves_controllers_and_what_is_left_alone():
 def test_fields_of_another_version_are_not_taken_over():
     other = entry("kubectl-edit", PAUSED, apiVersion="apps/v1beta1")
 
-    assert ownership_patch(live(mine(REPLICAS), other), (), take_over=True) == ()
+    assert ownership_patch(live(mine(REPLICAS), other), SENT, (), take_over=True) == ()
     assert foreign_fields(live(mine(REPLICAS), other), SENT) == ()
 
 
 def test_giving_up_a_field_drops_it_from_our_entry_only():
     other = entry("kubectl", REPLICAS, subresource="scale")
     both = mine({"f:spec": {"f:replicas": {}, "f:paused": {}}})
-    (_, replace) = ownership_patch(live(both, other), ("/spec/replicas",), take_over=False)
+    (_, replace) = ownership_patch(live(both, other), SENT, ("/spec/replicas",), take_over=False)
 
     assert replace["value"] == [mine(PAUSED), other]
 
 
 def test_nothing_to_hand_over_needs_no_patch():
-    assert ownership_patch(live(mine(PAUSED), entry("kubectl", REPLICAS)), ("/spec/replicas",), take_over=False) == ()
+    assert (
+        ownership_patch(live(mine(PAUSED), entry("kubectl", REPLICAS)), SENT, ("/spec/replicas",), take_over=False)
+        == ()
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "kind_of_strategy"),
+    [("Deployment", "strategy", "Recreate"), ("StatefulSet", "updateStrategy", "OnDelete")],
+)
+def test_a_default_that_forbids_our_strategy_goes_like_a_hand_tools_field(kind, field, kind_of_strategy):
+    seen = live(mine(REPLICAS), kind=kind)
+    seen["spec"][field] = {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}
+    sent = {"kind": kind, "spec": {field: {"type": kind_of_strategy}}}
+    (_, replace) = ownership_patch(seen, sent, (), take_over=True)
+
+    assert foreign_fields(seen, sent) == (f"/spec/{field}/rollingUpdate",)
+    assert replace["value"][0]["fieldsV1"]["f:spec"] == {
+        "f:replicas": {},
+        f"f:{field}": {"f:rollingUpdate": {"f:partition": {}}},
+    }
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [{}, {"type": "RollingUpdate"}, {"type": "Recreate", "rollingUpdate": {"maxSurge": 1}}],
+    ids=["none", "the default one", "one that contradicts itself"],
+)
+def test_no_other_strategy_meets_an_obstacle(strategy):
+    seen = live(mine(REPLICAS))
+    seen["spec"]["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}
+
+    assert foreign_fields(seen, {"kind": "Deployment", "spec": {"strategy": strategy}}) == ()
 
 
 CLAIMS = {

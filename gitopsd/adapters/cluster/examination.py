@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from gitopsd.adapters.cluster.below import Below, wants_look_below
 from gitopsd.adapters.cluster.discovery import Resource
 from gitopsd.adapters.cluster.memory import Memory, Remembered
-from gitopsd.adapters.cluster.previews import Asked, Previewer, is_stale_look
+from gitopsd.adapters.cluster.previews import Previewer, is_stale_look
 from gitopsd.adapters.cluster.reading import Reader
 from gitopsd.adapters.cluster.seeing import live_object
 from gitopsd.core import diff, ownership
@@ -106,14 +106,19 @@ class Examiner:
         return sight
 
     def _preview(self, look: Look, sight: Sight, sent: Body, body: Body) -> Preview | None:
-        """Ask the server; None when it says that nothing would change."""
-        borrowed = diff.borrow(sent, body, sight.release)
-        asked: Asked = self.previewer.ask(look.manifest, look.resource, _with_uid(borrowed, body), body)
-        match asked.preview:
-            case Accepted(after) if not (sight.live and sight.live.owner) and not diff.explain(body, after):
-                return None
-            case preview:
-                return preview
+        """Ask the server; None when it says that nothing would change.
+
+        What has to change hands before it can be written is asked for as it is now.
+        """
+        stubborn = ownership.stubborn_defaults(body, sent)
+        borrowed = diff.borrow(sent, body, (*sight.release, *stubborn))
+        asked = self.previewer.ask(look.manifest, look.resource, _with_uid(borrowed, body), body)
+        if not isinstance(asked.preview, Accepted):
+            return asked.preview
+        after = diff.borrow(asked.preview.body, sent, stubborn)
+        if not (sight.live and sight.live.owner) and not diff.explain(body, after):
+            return None
+        return replace(asked.preview, body=after)
 
     def _remember(self, look: Look, live: LiveObject, body: Body) -> None:
         if wants_look_below(body):

@@ -61,14 +61,17 @@ class Stream:
 
 
 class Transport:
-    """``ports.Api`` over connections of our own, one per thread. ``fence`` raises when we may not write."""
+    """``ports.Api`` over connections of our own, one per thread.
+
+    ``fence`` raises when we may not write. Whoever elects the leader sets it, having used ``unfenced`` to do so.
+    """
 
     def __init__(
         self, credentials: Credentials, *, fence: Callable[[], None] = lambda: None, limits: Limits | None = None
     ) -> None:
         self.contact = Contact()
         self._credentials = credentials
-        self._fence = fence
+        self.fence = fence
         self._limits = limits or Limits()
         self._local = threading.local()
         self._stopping = threading.Event()
@@ -90,7 +93,7 @@ class Transport:
         """
         headers = _headers(call, accept)
         if fenced and is_write(call):
-            self._fence()
+            self.fence()
         deadline = time.monotonic() + self._limits.total_s
         renewed = False
         for attempt in range(ATTEMPTS_MAX):

@@ -106,7 +106,8 @@ class Writer:
         reader = Reader(self.line, self.discovery)
         for _ in range(HANDOVERS_MAX):
             body = reader.get(resource, change.ref, Stage.APPLY)
-            patch = ownership_patch(body or {}, change.sight.omit, take_over=bool(change.sight.take_over))
+            sent = diff.payload(change.manifest, self.environment, change.sight.omit)
+            patch = ownership_patch(body or {}, sent, change.sight.omit, take_over=bool(change.sight.take_over))
             if not patch:
                 return
             answer = self.line.call(
