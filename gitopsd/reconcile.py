@@ -33,10 +33,8 @@ def reconcile(environment: Environment, ports: Ports) -> Pass:
     git = ask_git(environment, ports)
     choice = choose_target(git.desired, record, proven=git.stale is None)
     match choice:
-        case Stay(Suspension() as pause):
-            return Pass(git=git, look=None, decision=Rest(pause), record=record)
-        case Stay(Hold() as hold):
-            return Pass(git=git, look=None, decision=Held((_held(hold),), hold), record=record)
+        case Stay(because):
+            return Pass(git=git, look=None, decision=_staying(because), record=record)
         case Lost():
             raise git.stale or _nothing_known(environment)
         case Target() as target:
@@ -186,6 +184,10 @@ def _raise_for(answers: Sequence[Applied]) -> None:
     problems = [answer.problem for answer in answers if answer.problem]
     if problems:
         raise ClusterError(*problems, retry=all(answer.retry for answer in answers if answer.problem))
+
+
+def _staying(because: Suspension | Hold) -> Decision:
+    return Rest(because) if isinstance(because, Suspension) else Held((_held(because),), because)
 
 
 def _held(hold: Hold) -> Problem:

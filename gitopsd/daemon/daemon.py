@@ -67,10 +67,14 @@ class Daemon:
         stopped = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopped.set())
+        self.run_until(stopped)
+        return 0
+
+    def run_until(self, stopped: threading.Event) -> None:
+        """Follow every environment until the event is set."""
         with self._running(), self._serving():
             stopped.wait()
             logger.info("stopping: calls in flight are finished")
-        return 0
 
     def once(self, timeout_s: float, progress: Callable[[View], None]) -> View:
         """Make passes until every environment has come to rest, or the time is up; return how it ended."""

@@ -1,9 +1,10 @@
-"""Every test here gets a stage of its own on the session's real cluster."""
+"""Every test here gets a stage, or the adapter alone, of its own on the session's real clusters."""
 
 from __future__ import annotations
 
 import pytest
 
+from tests.cluster.adapter_world import world
 from tests.cluster.stage import SOAKLESS, Stage
 from tests.git_server import GitServer
 
@@ -28,3 +29,10 @@ def hasty_stage(stage):
     """A stage whose graces and deadlines pass ten times as fast."""
     stage.factor = 10.0
     return stage
+
+
+@pytest.fixture
+def on_api(api_cluster, api_namespace):
+    """The cluster adapter and the real plan, on the cluster without nodes."""
+    with world(api_cluster.kubeconfig, api_namespace) as made:
+        yield made
