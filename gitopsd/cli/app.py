@@ -37,18 +37,25 @@ for one in _COMMANDS:
     command.command()(one)
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one command and end with its exit code."""
+def main() -> NoReturn:
+    """Run the command that was typed and end with its exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stopped)
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command; return its exit code. Whatever ends it, a person is told in our words."""
     try:
-        command(arguments, prog_name="gitopsd")
+        command(list(arguments), prog_name="gitopsd")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else Exit.OK
     except GitopsdError as error:
         tell(*error.problems)
-        sys.exit(code_of(type(error).__name__))
+        return code_of(type(error).__name__)
     except Exception as error:  # noqa: BLE001 — a bug of ours is told as such, with its traceback
-        sys.exit(_our_bug(error))
-    sys.exit(Exit.OK)
+        return _our_bug(error)
+    return Exit.OK
 
 
 def _our_bug(error: Exception) -> int:

@@ -46,6 +46,10 @@ def worst(codes: Iterable[Exit]) -> Exit:
 
 def code_of_end(view: View) -> Exit:
     """Return how ``once`` ended."""
+    if any(source.error for source in view.sources):
+        return worst([Exit.GIT, *(_end_of(one) for one in view.environments)])
+    if not view.environments:
+        return Exit.USAGE if all(source.revision for source in view.sources) else Exit.TIMEOUT
     return worst(_end_of(one) for one in view.environments)
 
 

@@ -52,13 +52,13 @@ def rollback(record: Record, ask: Ask, to: str = "", wanted: Content | None = No
         PlanRefused: there is nothing to go back to, or ``to`` names nothing, or not one thing.
     """
     back_to = _chosen(record, to) if to else _before(record)
+    if back_to in record.held:
+        hint = "lift the hold with gitopsd release; if Git wants it, it comes back by itself"
+        raise _refused("ROLLBACK_TO_HELD", f"{_name(record, back_to)} is held itself", hint)
     if back_to == record.current and not record.rollout:
         raise _refused(
             "ROLLBACK_ALREADY_THERE", "the environment is there already", "gitopsd history lists what was kept"
         )
-    if back_to in record.held:
-        hint = "lift the hold with gitopsd release; if Git wants it, it comes back by itself"
-        raise _refused("ROLLBACK_TO_HELD", f"{_name(record, back_to)} is held itself", hint)
     refused = {one.digest: one for one in (_running(record), wanted) if one and one.digest != back_to}
     redirected = {
         digest: replace(hold, back_to=back_to) for digest, hold in record.held.items() if hold.back_to in refused
