@@ -54,7 +54,7 @@ def show_plan(name: str, look: Look) -> None:
             str(change.ref),
             change.cause.value,
             str(change.manifest.origin),
-            f"{len(change.patch)} changes" if change.patch else "",
+            _counted_fields(len(change.patch)),
         )
         for change in plan.changes
     ]
@@ -81,6 +81,10 @@ def show_diff(name: str, look: Look) -> None:
     for waiting in plan.waiting:
         emit_line(f"  {name}: {waiting}", "cyan")
     tell(*plan.rejections, *plan.conflicts, *plan.fighting, to_stdout=True)
+
+
+def _counted_fields(count: int) -> str:
+    return f"{count} field{'s' if count > 1 else ''}" if count else ""
 
 
 def _counted(look: Look) -> str:

@@ -39,7 +39,7 @@ def status(view: View, fields: Fields = Fields.USUAL) -> dict[str, Json]:
         "daemon": _daemon(view.daemon),
         "sources": [_source(source) for source in view.sources],
         "summary": _summary(view),
-        "environments": [environment_json(one, fields) for one in view.environments],
+        "environments": [environment_json(one, fields) for one in view.whole()],
         "links": {"self": "/status", "openapi": "/openapi.json", "metrics": "/metrics"},
     }
 

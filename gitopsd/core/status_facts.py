@@ -32,6 +32,8 @@ def remembered(record: Record, digest: str) -> Revision | None:
 
 def wanted(view: EnvironmentView) -> tuple[Revision | None, str]:
     """Return what Git says, and its digest when it could be rendered."""
+    if view.problem_class == "RenderError" and view.head:
+        return view.head, ""
     if view.latest is None:
         return None, ""
     git = view.latest.git

@@ -85,7 +85,7 @@ def _reverted(view: EnvironmentView) -> str:
 
 def _failed(view: EnvironmentView) -> str:
     found = problems(view)
-    sentence = told(found[0]) if found else "it failed"
+    sentence = f"{_rejected(view)}{told(found[0])}" if found else "it failed"
     more = f" (and {len(found) - 1} more problems)" if len(found) > 1 else ""
     here = f"; the cluster stays at {_here(view)}" if view.problems and _is_somewhere(view) else ""
     again = f"; next try at {stamp(view.retry_at)}" if view.problems and view.retry_at else ""
@@ -131,6 +131,10 @@ def _here(view: EnvironmentView) -> str:
     record = view.known or Record()
     revision = revision_of(view, record.current)
     return short(revision) if revision else f"digest {record.current[:12]}"
+
+
+def _rejected(view: EnvironmentView) -> str:
+    return f"{short(view.head)} is rejected: " if view.problem_class == "RenderError" and view.head else ""
 
 
 def _is_somewhere(view: EnvironmentView) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gitopsd.core.errors import Problem
@@ -18,12 +18,14 @@ class EnvironmentView:
 
     ``latest`` is the last pass that ended without an exception; ``problems`` those of the last pass, when it raised,
     the one to show first. ``record`` is what the store has, for when there was no pass to read it from.
+    ``head`` is the newest revision of its source; a commit that cannot be rendered is known by nothing else.
     ``stages`` are seconds per stage of the current rollout; ``writes`` count create, patch and delete since start.
     """
 
     environment: Environment
     latest: Pass | None = None
     record: Record | None = None
+    head: Revision | None = None
     problems: tuple[Problem, ...] = ()
     problem_class: str = ""
     problem_at: datetime | None = None
@@ -80,6 +82,11 @@ class View:
     at: datetime
     serial: int = 0
 
+    def whole(self) -> tuple[EnvironmentView, ...]:
+        """Return the environments, each with the newest revision of its source."""
+        heads = {source.name: source.revision for source in self.sources}
+        return tuple(replace(one, head=one.head or heads.get(one.environment.source)) for one in self.environments)
+
     def named(self, name: str) -> EnvironmentView | None:
         """Return the environment of this name."""
-        return next((one for one in self.environments if one.environment.name == name), None)
+        return next((one for one in self.whole() if one.environment.name == name), None)

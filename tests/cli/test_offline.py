@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import signal
 import subprocess
 import sys
@@ -16,6 +14,7 @@ import pytest
 import yaml
 
 from gitopsd.cli.app import run_command
+from tests.cli.terminal import on_a_terminal
 
 FIXTURES = Path(__file__).parent.parent.parent.parent / "shared" / "fixtures"
 needs_fixtures = pytest.mark.skipif(not FIXTURES.is_dir(), reason="../shared/fixtures is not there")
@@ -221,29 +220,6 @@ def test_no_text_of_an_object_can_command_a_terminal(run, tmp_path):
     (tmp_path / "objects").write_text(json.dumps(evil))
 
     assert "\x1b" not in run("health", "-f", str(tmp_path / "objects")).stdout
-
-
-def on_a_terminal(*arguments: str, columns: int = 80, **surroundings: str) -> str:
-    """What a person sees."""
-    master, slave = pty.openpty()
-    env = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns), **surroundings}
-    ended = subprocess.run(
-        [sys.executable, "-m", "gitopsd", *arguments], stdout=slave, stderr=slave, env=env, timeout=60, check=False
-    )
-    os.close(slave)
-    seen = b""
-    while chunk := _read(master):
-        seen += chunk
-    os.close(master)
-    assert ended.returncode in (0, 1)
-    return seen.decode().replace("\r\n", "\n")
-
-
-def _read(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 65536)
-    except OSError:
-        return b""
 
 
 def test_colours_are_for_a_terminal_only_and_not_for_no_color(run, tmp_path):

@@ -141,6 +141,13 @@ def test_the_last_error_has_all_that_a_person_needs():
     }
 
 
+def test_a_commit_that_cannot_be_rendered_is_what_git_wants_and_is_named():
+    shown = environment_status(whole(failing(READY, TAB, "RenderError")), NAME)
+
+    assert (shown["revision"]["desired"]["sha"][0], shown["revision"]["applied"]["sha"][0]) == ("b", "a")
+    assert shown["message"].startswith("main@sha1:bbbbbbb is rejected: staging/web.yaml:12: ")
+
+
 def test_a_silent_git_is_the_last_error_although_the_environment_stays_ready():
     shown = environment_status(whole(seen(GOOD_SET, AT_GOOD, Rest(), stale=GIT_DOWN)), NAME)
 
