@@ -119,13 +119,13 @@ def test_a_bad_tree_is_refused_every_time():
 
 
 def test_what_was_not_used_for_longest_is_forgotten():
-    files = FakeFiles(one=(A,), two=(B,), three=(A, B))
+    files = FakeFiles(one=(A,), two=(B,), three=(A,))
     renderer = PlainRenderer(files, sets_objects_max=2)
 
-    for tree in ("one", "two", "one", "three", "one"):
+    for tree in ("one", "two", "one", "three", "one", "two"):
         renderer.render(STAGING, wanted(tree))
 
-    assert files.reads == ["one", "two", "three", "one"]
+    assert files.reads == ["one", "two", "three", "two"]
 
 
 def test_a_set_too_large_to_remember_is_still_rendered():

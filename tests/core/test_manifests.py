@@ -293,6 +293,12 @@ def test_O38_O40_O41_fields_of_the_server_are_refused_with_their_line(field):
     assert codes_and_lines(refused_text(a_map(more=f"  {field}\n"))) == [("SERVER_FIELD", 5)]
 
 
+def test_O40_the_line_is_that_of_the_key_even_if_its_value_stands_below():
+    more = "  ownerReferences:\n    # the ReplicaSet\n    - uid: a\n"
+
+    assert codes_and_lines(refused_text(a_map(more=more))) == [("SERVER_FIELD", 5)]
+
+
 def test_O38_empty_fields_of_the_server_are_dropped():
     manifest = one(a_map(more="  creationTimestamp: null\n  labels: null\n  namespace: ''\n"))
 
