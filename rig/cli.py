@@ -1,6 +1,8 @@
 """The command line: reads arguments, calls, prints. Results on standard output, everything else on standard error."""
 
 import argparse
+import shlex
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -14,6 +16,7 @@ from rig.paths import cluster_folder
 def main(arguments: Sequence[str]) -> int:
     """Run one command; 0 when it did what it says."""
     asked = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         asked.command(asked)
     except RigError as refusal:
@@ -58,9 +61,9 @@ def _env(asked: argparse.Namespace) -> None:
         raise RigError(
             f"There is no cluster '{asked.name}'", remedy=f"Make it: `python -m rig up --name {asked.name}`."
         )
-    folders = {str(binary_path(name).parent): None for name in CATALOGUE if binary_path(name).exists()}
-    print(f"export KUBECONFIG={cluster.kubeconfig}")
-    print(f'export PATH="{":".join(folders)}:$PATH"')
+    folders = {shlex.quote(str(binary_path(name).parent)): None for name in CATALOGUE if binary_path(name).exists()}
+    print(f"export KUBECONFIG={shlex.quote(str(cluster.kubeconfig))}")
+    print(f"export PATH={':'.join(folders)}:$PATH")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -78,7 +78,7 @@ def sweep() -> None:
     for cluster in clusters():
         if cluster.is_abandoned():
             say(f"cluster '{cluster.name}' was left by an owner who died: bringing it down")
-            down(cluster.name)
+            _remove_abandoned(cluster.folder)
 
 
 def clusters() -> list[Cluster]:
@@ -171,8 +171,9 @@ def _clear(folder: Path) -> None:
     if cluster is not None:
         if cluster.nodes is Nodes.KUBELET:
             end_real_node(cluster)
+        # All of it is thrown away: nothing has to be put in order first.
         for name in reversed(cluster.programs.names()):
-            cluster.programs.end(name)
+            cluster.programs.kill(name)
     remove_network(folder)
     # What we know of the cluster goes last: a clearing that was cut short can then be finished.
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name == RECORD):
@@ -202,6 +203,14 @@ def _is_still(folder: Path, lock: int) -> bool:
         return folder.stat().st_ino == os.fstat(lock).st_ino
     except FileNotFoundError:
         return False
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Look again once nobody else can act: someone may have brought it up anew meanwhile."""
+    with _held(folder):
+        found = load_cluster(folder)
+        if found is None or found.is_abandoned():
+            _remove(folder)
 
 
 def _remove(folder: Path) -> None:

@@ -90,10 +90,11 @@ def test_a_killed_up_is_cleaned_by_the_next_of_any_name(rig: Rig) -> None:
     assert (rig.programs(), rig.files()) == ([], [])
 
 
-def test_an_interrupted_up_leaves_nothing(rig: Rig) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_up_leaves_nothing(rig: Rig, how: signal.Signals) -> None:
     running = rig.begin("up", "--nodes", "none")
     wait_for("the API server to be started", lambda: rig.has("kube-apiserver"))
-    running.child.send_signal(signal.SIGINT)
+    running.child.send_signal(how)
     assert running.finish().returncode == 130
     assert rig.programs() == []
     assert rig.files() == []

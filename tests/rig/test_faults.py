@@ -5,6 +5,7 @@ import time
 import pytest
 
 from rig.api import Api
+from rig.audit import AuditLog
 from rig.faults import crash_and_restart, crashed, delayed, paused
 from rig.pytest_plugin import TestCluster
 from tests.rig.worlds import create_configmap
@@ -16,6 +17,15 @@ def test_a_killed_api_server_comes_back_with_its_objects(api_cluster: TestCluste
     create_configmap(api_cluster.api(), api_namespace, "kept")
     crash_and_restart(api_cluster.powers())
     assert api_cluster.api().find(f"/api/v1/namespaces/{api_namespace}/configmaps/kept")
+
+
+def test_the_audit_log_goes_on_after_a_crash(api_cluster: TestCluster, api_namespace: str, api_audit: AuditLog) -> None:
+    begin = api_audit.position()
+    create_configmap(api_cluster.api(), api_namespace, "before")
+    crash_and_restart(api_cluster.powers())
+    create_configmap(api_cluster.api(), api_namespace, "after")
+    mine = [r.name for r in api_audit.requests(begin, everyone=True) if r.is_of_the_rig and r.is_write]
+    assert mine == ["before", "after"]
 
 
 def test_a_killed_api_server_does_not_answer(api_cluster: TestCluster) -> None:
