@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from gitopsd.core.canonical import canonical, digest_of
 from gitopsd.core.model import (
     Desired,
     Health,
@@ -61,7 +60,7 @@ def manifest(
         metadata["annotations"] = dict(annotations)
     api_version = _GROUPS.get(kind, "v1")
     body = {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": dict(spec or {})}
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    digest = digest_of(canonical(body))
     return Manifest(ref=who, api_version=api_version, body=body, digest=digest, origin=Origin(f"{name}.yaml", 3))
 
 

@@ -5,6 +5,9 @@ What is remembered is asked for no more; nothing is remembered of an environment
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from gitopsd.adapters.store.memory import Memory
 from gitopsd.adapters.store.records import Records
 from gitopsd.adapters.store.snapshots import Snapshots
@@ -34,22 +37,30 @@ class ClusterStore:
     def save(self, environment: Environment, record: Record) -> Record:
         """See ``ports.Store``."""
         asked_at = self._remembered.mark(environment.name)
-        try:
+        with self._forgetting_on_error(environment):
             saved = self._records.save(environment.name, record)
-        except Exception:
-            self.invalidate(environment.name)
-            raise
         self._remembered.keep(saved, asked_at)
         return saved
 
     def keep_snapshot(self, environment: Environment, desired: Desired, needed: frozenset[str]) -> None:
         """See ``ports.Store``."""
-        self._snapshots.keep(environment.name, desired, needed)
+        with self._forgetting_on_error(environment):
+            self._snapshots.keep(environment.name, desired, needed)
 
     def recall(self, environment: Environment, digest: str) -> Desired:
-        """See ``ports.Store``."""
-        return self._snapshots.recall(environment.name, digest)
+        """See ``ports.Store``. Costs no request while it is remembered."""
+        with self._forgetting_on_error(environment):
+            return self._snapshots.recall(environment.name, digest)
 
     def invalidate(self, environment_name: str | None = None) -> None:
         """Ask the cluster again about this environment, or about all: its record changed, or we led no more."""
         self._remembered.forget(environment_name)
+        self._snapshots.forget(environment_name)
+
+    @contextmanager
+    def _forgetting_on_error(self, environment: Environment) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.invalidate(environment.name)
+            raise

@@ -10,6 +10,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from gitopsd.core.model import Desired
+
+RECALLED_OBJECTS_MAX = 10_000
+
 _T = TypeVar("_T")
 
 
@@ -58,3 +62,31 @@ class Memory(Generic[_T]):
 
     def _mark(self, environment: str) -> Mark:
         return Mark(environment, (self._all_forgotten, self._forgotten[environment]))
+
+
+class Recalled:
+    """The sets that were recalled last; the oldest go when all have more than so many objects together."""
+
+    def __init__(self, objects_max: int = RECALLED_OBJECTS_MAX) -> None:
+        self._objects_max = objects_max
+        self._lock = threading.Lock()
+        self._sets: dict[tuple[str, str], Desired] = {}
+
+    def get(self, environment: str, digest: str) -> Desired | None:
+        """Return a set that is remembered."""
+        with self._lock:
+            return self._sets.get((environment, digest))
+
+    def keep(self, environment: str, desired: Desired) -> None:
+        """Remember a set, always this one."""
+        with self._lock:
+            self._sets[environment, desired.digest] = desired
+            while len(self._sets) > 1 and sum(len(one.manifests) for one in self._sets.values()) > self._objects_max:
+                del self._sets[next(iter(self._sets))]
+
+    def forget(self, environment: str | None = None) -> None:
+        """Remember no set of this environment, or of any."""
+        with self._lock:
+            self._sets = {
+                name: one for name, one in self._sets.items() if environment is not None and name[0] != environment
+            }

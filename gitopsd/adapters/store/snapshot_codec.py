@@ -1,15 +1,19 @@
-"""A desired set as it is kept, and back: whole and equal, or refused. It may hold Secrets, so no message quotes it."""
+"""A desired set as it is kept, and back: whole and equal, or refused. It may hold Secrets, so no message quotes it.
+
+Every manifest is held against its digest when it is read; and the whole is read once before it counts as written.
+"""
 
 from __future__ import annotations
 
 import gzip
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, NoReturn
 
 import msgspec
 
+from gitopsd.core.canonical import canonical, digest_of
 from gitopsd.core.errors import PlanRefused, Problem, Stage
 from gitopsd.core.model import Desired, Manifest, ObjectRef, Origin, Revision
 from gitopsd.core.settings import Settings
@@ -54,7 +58,13 @@ class _Snapshot:
     manifests: tuple[_Manifest, ...] = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Schema:
+    schema: str
+
+
 _DECODER = msgspec.json.Decoder(_Snapshot)
+_SCHEMA_ONLY = msgspec.json.Decoder(_Schema)
 
 
 def pack(desired: Desired) -> Packed:
@@ -83,7 +93,10 @@ def pack(desired: Desired) -> Packed:
                 hint="split the environment into several directories",
             )
         )
-    return Packed(sha256(content).hexdigest(), chunks)
+    packed = Packed(sha256(content).hexdigest(), chunks)
+    if _outline(unpack(desired.digest, packed)) != _outline(desired):
+        raise RuntimeError("the set cannot be read back as it was written")
+    return packed
 
 
 def unpack(digest: str, packed: Packed) -> Desired:
@@ -95,10 +108,12 @@ def unpack(digest: str, packed: Packed) -> Desired:
     if not packed.is_whole:
         refuse_damage(digest)
     try:
-        snapshot = _DECODER.decode(_decompress(b"".join(packed.chunks)))
+        content = _decompress(b"".join(packed.chunks))
+        _require_schema(_SCHEMA_ONLY.decode(content).schema)
+        snapshot = _DECODER.decode(content)
     except (msgspec.MsgspecError, zlib.error, UnicodeDecodeError):
         refuse_damage(digest)
-    if (snapshot.schema, snapshot.digest) != (SCHEMA, digest):
+    if snapshot.digest != digest or not all(_is_intact(manifest) for manifest in snapshot.manifests):
         refuse_damage(digest)
     return Desired(
         revision=snapshot.revision,
@@ -123,6 +138,28 @@ def refuse_damage(digest: str) -> NoReturn:
             hint="commit what should be there; gitopsd follows Git again",
         )
     ) from None
+
+
+def _require_schema(schema: str) -> None:
+    if schema != SCHEMA:
+        raise PlanRefused(
+            Problem(
+                code="RECORD_NEWER",
+                stage=Stage.RECORD,
+                message=f"the kept manifests were written by another gitopsd ({schema[:80]}; this one knows {SCHEMA})",
+                hint="run that version again; nothing was written, and nothing will be",
+            )
+        )
+
+
+def _outline(desired: Desired) -> tuple[Desired, tuple[tuple[ObjectRef, str, str, Origin], ...]]:
+    """All but the bodies: their digests stand for them."""
+    told = ((one.ref, one.api_version, one.digest, one.origin) for one in desired.manifests)
+    return replace(desired, manifests=()), tuple(told)
+
+
+def _is_intact(manifest: _Manifest) -> bool:
+    return digest_of(canonical(manifest.body)) == manifest.digest
 
 
 def _bare(manifest: Manifest) -> _Manifest:

@@ -11,16 +11,18 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from gitopsd.adapters.store.memory import Memory, Recalled
 from gitopsd.adapters.store.objects import Exists, Objects, Unsure
 from gitopsd.adapters.store.snapshot_codec import Packed, pack, refuse_damage, unpack
-from gitopsd.core.applyset import parent_name, slug
+from gitopsd.core.applyset import TOOL, parent_name, slug
 from gitopsd.core.errors import ClusterError, PlanRefused, Problem, Stage, Superseded
 from gitopsd.core.fields import annotation, part, text, text_of
 from gitopsd.core.model import Body, Desired
 from gitopsd.ports import Api
 
 TYPE = "gitopsd.dev/snapshot"
-SNAPSHOT_OF = "gitopsd.dev/snapshot-of"
+ENVIRONMENT = "gitopsd.dev/environment"
+MANAGED_BY = "app.kubernetes.io/managed-by"
 DIGEST = "gitopsd.dev/digest"
 CHECKSUM = "gitopsd.dev/checksum"
 CHUNK = "gitopsd.dev/chunk"
@@ -40,6 +42,11 @@ class _Writing:
     created_at: str
     secrets: tuple[Body, ...] = field(repr=False)
 
+    @property
+    def name(self) -> tuple[str, str]:
+        """Digest and checksum."""
+        return self.digest, self.packed.checksum
+
 
 class Snapshots:
     """The snapshots in one namespace."""
@@ -47,20 +54,31 @@ class Snapshots:
     def __init__(self, api: Api, namespace: str) -> None:
         self._namespace = namespace
         self._secrets = Objects(api, "Secret", namespace)
+        self._known: Memory[frozenset[tuple[str, str]]] = Memory()
+        self._recalled = Recalled()
 
     def keep(self, environment: str, desired: Desired, needed: frozenset[str]) -> None:
         """Keep the set; then drop what is neither needed nor it. What is there already is not written again.
+
+        What this one put there itself is not asked for again either.
 
         Raises:
             ClusterError: it is not surely there, whole.
             PlanRefused: it is too large.
         """
         packed = pack(desired)
-        found = self._find({SNAPSHOT_OF: slug(environment)})
+        wanted, asked_at = (desired.digest, packed.checksum), self._known.mark(environment)
+        known = self._known.get(environment) or frozenset()
+        if wanted in known and not any(_is_unneeded(one, wanted, needed) for one in known):
+            return
+        found = self._find({ENVIRONMENT: slug(environment)})
         if not any(one.packed == packed for one in found):
             for number in range(len(packed.chunks)):
                 self._put(self._secret(environment, desired.digest, packed, number))
-        self._drop(one for one in found if _is_unneeded(one, desired.digest, packed, needed))
+        self._recalled.forget(environment)
+        if self._drop(one for one in found if _is_unneeded(one.name, wanted, needed)):
+            whole = (one.name for one in found if one.packed.is_whole and not _is_unneeded(one.name, wanted, needed))
+            self._known.keep(frozenset((wanted, *whole)), asked_at)
 
     def recall(self, environment: str, digest: str) -> Desired:
         """Return the newest whole writing of the digest.
@@ -69,7 +87,20 @@ class Snapshots:
             PlanRefused: there is none.
             ClusterError: nobody knows.
         """
-        found = self._find({SNAPSHOT_OF: slug(environment), DIGEST: digest[:_SHORT]})
+        remembered = self._recalled.get(environment, digest)
+        if remembered is not None:
+            return remembered
+        desired = self._read(environment, digest)
+        self._recalled.keep(environment, desired)
+        return desired
+
+    def forget(self, environment: str | None = None) -> None:
+        """Remember nothing of this environment, or of any."""
+        self._known.forget(environment)
+        self._recalled.forget(environment)
+
+    def _read(self, environment: str, digest: str) -> Desired:
+        found = self._find({ENVIRONMENT: slug(environment), DIGEST: digest[:_SHORT]})
         written = [one for one in found if one.digest == digest]
         if not written:
             raise PlanRefused(
@@ -127,7 +158,9 @@ class Snapshots:
             )
         )
 
-    def _drop(self, writings: Iterable[_Writing]) -> None:
+    def _drop(self, writings: Iterable[_Writing]) -> bool:
+        """Delete them; whether none is left."""
+        is_clean = True
         for secret in (secret for writing in writings for secret in writing.secrets):
             try:
                 self._secrets.delete(secret)
@@ -135,10 +168,11 @@ class Snapshots:
                 raise
             except ClusterError:
                 # One too many does no harm, and the next snapshot drops it; a revert must not wait for this.
-                continue
+                is_clean = False
+        return is_clean
 
     def _secret(self, environment: str, digest: str, packed: Packed, number: int) -> Body:
-        labels = {SNAPSHOT_OF: slug(environment), DIGEST: digest[:_SHORT]}
+        labels = {ENVIRONMENT: slug(environment), DIGEST: digest[:_SHORT], MANAGED_BY: TOOL}
         annotations = {DIGEST: digest, CHECKSUM: packed.checksum, CHUNK: str(number)}
         name = f"{parent_name(environment)}-{digest[:_SHORT]}-{packed.checksum[:_SHORT]}-{number}"
         return {
@@ -155,10 +189,9 @@ class Snapshots:
         }
 
 
-def _is_unneeded(one: _Writing, digest: str, packed: Packed, needed: frozenset[str]) -> bool:
-    if one.digest == digest:
-        return one.packed.checksum != packed.checksum
-    return one.digest not in needed
+def _is_unneeded(one: tuple[str, str], wanted: tuple[str, str], needed: frozenset[str]) -> bool:
+    (digest, checksum), (wanted_digest, wanted_checksum) = one, wanted
+    return checksum != wanted_checksum if digest == wanted_digest else digest not in needed
 
 
 def _writing(digest: str, checksum: str, secrets: list[Body]) -> _Writing:
