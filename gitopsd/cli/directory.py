@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gitopsd.core.errors import ConfigError, Problem, RenderError, Stage
-from gitopsd.core.manifests import Rendered, read_directory
 from gitopsd.core.model import File
 
 ENTRIES_MAX = 50_000
 FILE_BYTES_MAX = 4 * 1024 * 1024
 
 
-def read_directory_of(directory: Path) -> Rendered:
-    """Return all that the directory says, right and wrong.
+def files_of(directory: Path) -> tuple[str, tuple[File, ...]]:
+    """Return the directory's name as the files' paths begin with it, and all files below it.
 
     Raises:
         ConfigError: it is not a directory.
@@ -25,7 +24,7 @@ def read_directory_of(directory: Path) -> Rendered:
         hint = "name an environment's directory"
         raise ConfigError(Problem(code="DIRECTORY_MISSING", stage=Stage.CONFIG, message=message, hint=hint))
     name = directory.as_posix()
-    return read_directory("" if name == "." else name, list(_files(directory)))
+    return "" if name == "." else name, tuple(_files(directory))
 
 
 def _files(directory: Path) -> Iterator[File]:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gitopsd.core.canonical import canonical_set
-from gitopsd.core.errors import Problem, Stage
+from gitopsd.core.errors import Problem, RenderError, Stage
 from gitopsd.core.intents import foreign_annotations
 from gitopsd.core.manifests import read_directory
 from gitopsd.core.model import File, Manifest
+from gitopsd.core.order import in_order
 from gitopsd.core.problems import refuse_any
 
 
@@ -26,7 +27,8 @@ def findings_of(directory: str, files: Iterable[File]) -> Findings:
     """Return everything there is to say about the directory, without a cluster."""
     rendered = read_directory(directory, files)
     foreign = (problem for written in rendered.objects for problem in _foreign(written.manifest))
-    return Findings(objects=len(rendered.objects), problems=rendered.problems, warnings=(*rendered.warnings, *foreign))
+    problems = rendered.problems or _order_problems(written.manifest for written in rendered.objects)
+    return Findings(objects=len(rendered.objects), problems=problems, warnings=(*rendered.warnings, *foreign))
 
 
 def rendered_json(directory: str, files: Iterable[File]) -> bytes:
@@ -38,6 +40,14 @@ def rendered_json(directory: str, files: Iterable[File]) -> bytes:
     rendered = read_directory(directory, files)
     refuse_any(rendered.problems)
     return canonical_set(written.canonical for written in rendered.objects)
+
+
+def _order_problems(manifests: Iterable[Manifest]) -> tuple[Problem, ...]:
+    try:
+        in_order(tuple(manifests))
+    except RenderError as error:
+        return error.problems
+    return ()
 
 
 def _foreign(manifest: Manifest) -> Iterator[Problem]:

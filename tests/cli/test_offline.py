@@ -102,7 +102,7 @@ def test_validate_of_a_good_directory_says_so_and_which_annotations_act(run, dir
     assert ended.returncode == 0
     assert "2 objects, valid" in ended.stdout
     assert any("sync-wave" in line and "goes in wave -1" in line for line in ended.stdout.splitlines())
-    assert any("compare-options" in line and "nothing here" in line for line in ended.stdout.splitlines())
+    assert any("compare-options" in line and "changes nothing here" in line for line in ended.stdout.splitlines())
 
 
 def test_validate_finds_every_problem_with_its_place_and_a_hint(run, directory):
@@ -267,3 +267,13 @@ def _wait_until_it_reads(pid: int) -> None:
     while not caught & (1 << (signal.SIGTERM - 1)):
         status = Path(f"/proc/{pid}/status").read_text()
         caught = int(next(line for line in status.splitlines() if line.startswith("SigCgt")).split()[1], 16)
+
+
+def test_validate_finds_objects_that_wait_for_each_other(run, directory):
+    waits = "metadata:\n  annotations: {gitopsd.dev/depends-on: Deployment.apps/web}\n"
+    (directory / "more" / "settings.yaml").write_text(CONFIG.replace("metadata:\n", waits))
+    on_settings = "  annotations: {gitopsd.dev/depends-on: ConfigMap/settings}\n"
+    (directory / "web.yaml").write_text("\n".join(DEPLOYMENT.splitlines()[:5]) + "\n" + on_settings)
+    ended = run("validate", str(directory), "-o", "name")
+
+    assert (ended.returncode, ended.stdout) == (1, "DEPENDS_ON_CIRCLE\n")
