@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
+import json
 from dataclasses import replace
 
 import pytest
 
 from gitopsd.adapters.store import ClusterStore
+from gitopsd.adapters.store.snapshot_codec import pack
 from gitopsd.core.errors import ClusterError, PlanRefused, Problem, Stage, Superseded
 from gitopsd.core.model import Environment, Item
 from gitopsd.core.record import Hold, Record
@@ -412,3 +415,96 @@ def test_no_error_quotes_a_secret(kept):
     for error in (refused.value, spoilt.value):
         assert PASSWORD not in f"{error!r} {error.problems!r} {error.__cause__!r}"
         assert error.__cause__ is None
+
+
+def test_the_record_can_be_found_by_its_environment(kept):
+    labels = kept.config_map["metadata"]["labels"]
+
+    assert labels["app.kubernetes.io/managed-by"] == "gitopsd"
+    assert labels["gitopsd.dev/environment"] == "staging"
+
+
+def test_marks_of_others_stay_on_the_record(kept):
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "u"}
+    kept.edit_record(_change("metadata|labels|velero.io/backup", "yes"))
+    kept.edit_record(_change("metadata|annotations|note", "do not touch"))
+    kept.edit_record(_change("metadata|ownerReferences", [owner]))
+    kept.store.save(STAGING, replace(kept.store.load(STAGING), current=NEWER))
+
+    metadata = kept.config_map["metadata"]
+    assert metadata["labels"]["velero.io/backup"] == "yes"
+    assert metadata["annotations"]["note"] == "do not touch"
+    assert metadata["ownerReferences"] == [owner]
+
+
+def test_no_record_in_a_namespace_that_is_going_says_nothing(kept):
+    kept.server.edit("namespaces", "", "gitopsd", _change("metadata|deletionTimestamp", "2026-01-01T12:00:00Z"))
+    del kept.server.objects["configmaps", "gitopsd", "gitopsd-staging"]
+
+    with pytest.raises(ClusterError) as raised:
+        kept.other.load(STAGING)
+
+    assert raised.value.problem.code == "NAMESPACE_TERMINATING"
+
+
+def test_a_webhook_that_changes_our_record_is_found_out(kept):
+    changed = {"kind": "ConfigMap", "metadata": {"resourceVersion": "9"}, "data": {"record.json": "{}"}}
+    kept.road.losses.append(Answer(200, changed))
+
+    with pytest.raises(ClusterError) as raised:
+        kept.store.save(STAGING, replace(kept.record, current=NEWER))
+
+    assert raised.value.problem.code == "RECORD_NOT_STORED"
+
+
+def test_a_manifest_that_is_not_what_its_digest_says_is_never_kept(kept):
+    (right,) = SMALL.manifests
+    wrong = replace(SMALL, manifests=(replace(right, body={**right.body, "data": {"password": "x"}}),))
+
+    with pytest.raises(PlanRefused) as raised:
+        kept.store.keep_snapshot(STAGING, wrong, frozenset())
+
+    assert raised.value.problem.code == "SNAPSHOT_DAMAGED"
+    assert kept.chunks() == []
+
+
+def _forged(change) -> dict[str, object]:
+    """Everything about it is consistent, but for what the change did to its content."""
+    (chunk,) = pack(SMALL).chunks
+    content = json.loads(gzip.decompress(chunk))
+    change(content)
+    forged = gzip.compress(json.dumps(content).encode())
+    return {"content": base64.b64encode(forged).decode(), "checksum": hashlib.sha256(forged).hexdigest()}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        pytest.param(dict.copy, None, id="a set that is only written differently is taken"),
+        pytest.param(
+            lambda content: content["manifests"][0]["body"].update(kind="ConfigMap"),
+            "SNAPSHOT_DAMAGED",
+            id="a body that is not its digest's is refused",
+        ),
+        pytest.param(
+            lambda content: content.update(schema="gitopsd.dev/snapshot.v2"),
+            "RECORD_NEWER",
+            id="a newer one is refused",
+        ),
+    ],
+)
+def test_what_is_recalled_is_held_against_its_digests(kept, change, code):
+    kept.store.keep_snapshot(STAGING, SMALL, frozenset())
+    (name,) = kept.chunks()
+    forged = _forged(change)
+    kept.server.edit("secrets", "gitopsd", name, _change("data|content", forged["content"]))
+    kept.server.edit(
+        "secrets", "gitopsd", name, _change("metadata|annotations|gitopsd.dev/checksum", forged["checksum"])
+    )
+
+    if code is None:
+        assert kept.store.recall(STAGING, NEW) == SMALL
+        return
+    with pytest.raises(PlanRefused) as raised:
+        kept.store.recall(STAGING, NEW)
+    assert raised.value.problem.code == code
