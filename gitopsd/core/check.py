@@ -16,8 +16,7 @@ from gitopsd.core.keyed_lists import duplicates
 from gitopsd.core.lines import Place
 from gitopsd.core.model import Body, Json
 
-PART_OF_LABEL = "applyset.kubernetes.io/part-of"
-ID_LABEL = "applyset.kubernetes.io/id"
+_OUR_LABELS = ("applyset.kubernetes.io/", "gitopsd.dev/")
 
 _QUOTE_IT = "put its value in quotes"
 _SERVER_FIELDS = {
@@ -125,7 +124,7 @@ def _name_faults(group: str, kind: str, metadata: Body) -> Iterator[Fault]:
 def _label_faults(metadata: Body) -> Iterator[Fault]:
     for key, value in _texts(metadata, "labels").items():
         place = ("metadata", "labels", key)
-        if key in {PART_OF_LABEL, ID_LABEL}:
+        if key.startswith(_OUR_LABELS):
             hint = "take it out; gitopsd marks what it applies by itself"
             yield Fault("APPLY_SET_LABEL", f"the label {key} is for the tool that applies", place, hint)
         elif not isinstance(value, str):

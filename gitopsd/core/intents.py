@@ -69,6 +69,7 @@ _FOREIGN_PREFIXES = (
     "helm.sh/",
     "kapp.k14s.io/",
 )
+_PREFIXES = (OWN_PREFIX, *_FOREIGN_PREFIXES)
 
 _OWN: Mapping[str, frozenset[str]] = {
     f"{OWN_PREFIX}adopt": frozenset({"true", "false"}),
@@ -81,6 +82,8 @@ _WAVE = f"{OWN_PREFIX}wave"
 _DEPENDS_ON = f"{OWN_PREFIX}depends-on"
 _IGNORE_PATHS = f"{OWN_PREFIX}ignore-paths"
 _OWN_KEYS = (*_OWN, _WAVE, _DEPENDS_ON, _IGNORE_PATHS)
+
+_FLUX_LABELS = frozenset(f"{_FLUX}{name}" for name in ("force", "prune", "reconcile", "ssa"))
 
 _ARGO_WAVE = f"{_ARGO}sync-wave"
 _ARGO_HOOK = f"{_ARGO}hook"
@@ -181,12 +184,12 @@ def foreign_annotations(manifest: Manifest) -> Iterator[ForeignAnnotation]:
 def _words(manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Yield each annotation that anybody may have meant for a tool like us, word by word; Flux's may be labels."""
     for key, value in manifest.annotations.items():
-        if key.startswith((OWN_PREFIX, *_FOREIGN_PREFIXES)):
+        if key.startswith(_PREFIXES):
             for word in _listed(value) or ("",):
                 yield key, word.lower()
-    for key, value in manifest.labels.items():
-        if key.startswith(_FLUX):
-            yield key, value.lower()
+    labels = manifest.labels
+    for key in _FLUX_LABELS & labels.keys():
+        yield key, labels[key].lower()
 
 
 def _listed(value: str) -> tuple[str, ...]:

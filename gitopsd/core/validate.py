@@ -10,8 +10,9 @@ from gitopsd.core.errors import Problem, RenderError, Stage
 from gitopsd.core.intents import foreign_annotations
 from gitopsd.core.manifests import read_directory
 from gitopsd.core.model import File, Manifest
-from gitopsd.core.order import in_order
+from gitopsd.core.order import needs
 from gitopsd.core.problems import refuse_any
+from gitopsd.core.scopes import is_cluster_scoped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +44,12 @@ def rendered_json(directory: str, files: Iterable[File]) -> bytes:
 
 
 def _order_problems(manifests: Iterable[Manifest]) -> tuple[Problem, ...]:
+    """What waits for what can be told only when every object says where it lives."""
+    known = tuple(manifests)
+    if any(not one.ref.namespace and not is_cluster_scoped(one.ref.group, one.ref.kind) for one in known):
+        return ()
     try:
-        in_order(tuple(manifests))
+        needs(known)
     except RenderError as error:
         return error.problems
     return ()

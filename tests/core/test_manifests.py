@@ -311,8 +311,10 @@ def test_O39_the_last_applied_annotation_is_dropped():
     assert one(a_map(more=more)).annotations == {"b": "c"}
 
 
-@pytest.mark.parametrize("label", ["applyset.kubernetes.io/part-of", "applyset.kubernetes.io/id"])
-def test_O42_the_labels_of_an_apply_set_are_refused(label):
+@pytest.mark.parametrize(
+    "label", ["applyset.kubernetes.io/part-of", "applyset.kubernetes.io/id", "gitopsd.dev/environment"]
+)
+def test_O42_labels_that_only_gitopsd_writes_are_refused(label):
     assert codes_and_lines(refused_text(a_map(more=f"  labels:\n    {label}: x\n"))) == [("APPLY_SET_LABEL", 6)]
 
 
