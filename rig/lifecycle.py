@@ -171,9 +171,7 @@ def _clear(folder: Path) -> None:
     if cluster is not None:
         if cluster.nodes is Nodes.KUBELET:
             end_real_node(cluster)
-        # All of it is thrown away: nothing has to be put in order first.
-        for name in reversed(cluster.programs.names()):
-            cluster.programs.kill(name)
+        cluster.programs.kill_all()
     remove_network(folder)
     # What we know of the cluster goes last: a clearing that was cut short can then be finished.
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name == RECORD):

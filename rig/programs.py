@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from rig.waiting import wait_for
 
 # The shell's line of /proc/self/stat holds pid and start time; exec changes neither.
 _RECORD_AND_BECOME = 'read -r stat </proc/$$/stat && echo "$stat" >"$0" && exec "$@"'
+# In the environment of every program of a cluster: the cluster's folder.
+_MARK = "GITOPSD_RIG_CLUSTER"
 # setsid forks and ends, so that the program is init's to bury and never our zombie.
 _LEFT_TO_INIT = ("setsid", "--fork")
 # Where they stand in /proc/<pid>/stat after the name.
@@ -68,7 +70,7 @@ class Programs:
             subprocess.run(
                 [*_LEFT_TO_INIT, "sh", "-c", _RECORD_AND_BECOME, pid_file, *command],
                 cwd=self.folder,
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, **(environment or {}), _MARK: str(self.folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -112,6 +114,19 @@ class Programs:
             found.signal(signal.SIGKILL)
             wait_for(f"{name} to be gone", lambda: not found.is_alive())
 
+    def kill_all(self) -> None:
+        """End everything at once, as when all of it is thrown away."""
+        for name in reversed(self.names()):
+            self.kill(name)
+        wait_for("the last programs to be gone", self._no_strays)
+
+    def _no_strays(self) -> bool:
+        """A start that was interrupted may not have recorded its pid yet; the mark was on it from the first."""
+        strays = [who for who in map(identity_of, _marked(f"{_MARK}={self.folder}")) if who is not None]
+        for who in strays:
+            who.signal(signal.SIGKILL)
+        return not strays
+
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send it a signal."""
         found = self.identity(name)
@@ -141,6 +156,13 @@ def _gone(who: Identity, patience_s: float) -> bool:
     with contextlib.suppress(RigError):
         return wait_for(f"pid {who.pid} to end", lambda: not who.is_alive(), deadline_s=patience_s, every_s=0.02)
     return False
+
+
+def _marked(mark: str) -> Iterator[int]:
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in environment.read_bytes().split(b"\0"):
+                yield int(environment.parent.name)
 
 
 @dataclass(frozen=True, slots=True)

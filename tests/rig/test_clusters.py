@@ -90,10 +90,11 @@ def test_a_killed_up_is_cleaned_by_the_next_of_any_name(rig: Rig) -> None:
     assert (rig.programs(), rig.files()) == ([], [])
 
 
+@pytest.mark.parametrize("begun", ["etcd", "kube-apiserver", "kube-controller-manager"])
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_up_leaves_nothing(rig: Rig, how: signal.Signals) -> None:
+def test_an_interrupted_up_leaves_nothing(rig: Rig, how: signal.Signals, begun: str) -> None:
     running = rig.begin("up", "--nodes", "none")
-    wait_for("the API server to be started", lambda: rig.has("kube-apiserver"))
+    wait_for(f"{begun} to be started", lambda: rig.has(begun), every_s=0.001)
     running.child.send_signal(how)
     assert running.finish().returncode == 130
     assert rig.programs() == []
