@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import get_ident
 
 from gitopsd.adapters.git.classify import failed
 from gitopsd.adapters.git.settings import GitSourceSettings
@@ -152,7 +153,8 @@ def _read_secret(settings: GitSourceSettings, file: Path) -> str:
 def _write_askpass(home: Path) -> Path:
     script = home / "askpass"
     if not script.is_file() or script.read_text() != _ASKPASS:
-        fresh = home / "askpass.new"
+        # Sources share the folder and fetch side by side.
+        fresh = home / f"askpass.{get_ident()}"
         fresh.write_text(_ASKPASS)
         fresh.chmod(0o700)
         fresh.rename(script)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 import threading
 import time
@@ -15,7 +16,7 @@ from gitopsd.adapters.git.command import Limits, SaidTooMuch, TookTooLong, run
 from gitopsd.adapters.git.surroundings import Surroundings, local_surroundings
 from gitopsd.core.errors import ConfigError, SourceError
 from tests.adapters.git.conftest import STAGING, Place, files_of
-from tests.adapters.git.watching import children, environments, needs_proc, open_files, programs
+from tests.adapters.git.watching import children, environments, is_gone, needs_proc, open_files, programs
 from tests.git_server import answer, git, hang_until
 
 CANARY = "canary-7f3a9c"
@@ -218,31 +219,31 @@ def _fetch_or_fail(source) -> None:
 def test_g34_all_that_a_hanging_fetch_started_is_gone_after_the_deadline(place):
     released = threading.Event()
     place.server.faults["/info/refs"] = hang_until(released)
-    before = children()
     source = place.source(clone_timeout_s=0.5)
 
     with pytest.raises(SourceError) as raised:
         source.fetch()
 
     assert raised.value.problem.code == "GIT_TIMEOUT"
-    assert children() - before == set()
+    assert is_gone(place.server.url("environments.git"))
     released.set()
 
 
 @needs_proc
 def test_a_child_that_ignores_the_polite_signal_is_killed_with_its_own_children(tmp_path):
     program = tmp_path / "git"
-    program.write_text("#!/bin/sh\ntrap '' TERM\nsleep 60 &\nwhile :; do sleep 60; done\n")
+    sleeper = tmp_path / "sleeper"
+    sleeper.symlink_to(shutil.which("sleep"))
+    program.write_text(f"#!/bin/sh\ntrap '' TERM\n{sleeper} 60 &\nwhile :; do {sleeper} 60; done\n")
     program.chmod(0o755)
     surroundings = Surroundings({"PATH": f"{tmp_path}:{os.environ['PATH']}"})
-    before = children()
     began = time.monotonic()
 
     with pytest.raises(TookTooLong):
         run(["x"], surroundings, Limits(deadline_s=0.3))
 
     assert time.monotonic() - began < 10
-    assert children() - before == set()
+    assert is_gone(str(sleeper))
 
 
 def test_endless_output_is_cut_at_the_bound(tmp_path):

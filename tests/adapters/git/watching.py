@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from rig.waiting import wait_for
+
 PROC = Path("/proc")
 needs_proc = pytest.mark.skipif(not (PROC / "self" / "task").exists(), reason="reads /proc, which only Linux has")
 
@@ -26,6 +28,15 @@ def children() -> set[int]:
 def programs() -> dict[int, str]:
     """The command lines of our descendants."""
     return {pid: _text(PROC / str(pid) / "cmdline").replace("\0", " ") for pid in children()}
+
+
+def is_gone(marker: str, *, within_s: float = 5) -> bool:
+    """Whether no program of the machine has the marker in its command line; orphans count, and die a moment later."""
+    return wait_for(f"the end of {marker}", lambda: not _running(marker), deadline_s=within_s, every_s=0.01)
+
+
+def _running(marker: str) -> bool:
+    return any(marker in _text(pid / "cmdline").replace("\0", " ") for pid in PROC.glob("[0-9]*"))
 
 
 def environments() -> str:
