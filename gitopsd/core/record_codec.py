@@ -104,7 +104,7 @@ def encode(record: Record) -> Written:
     """
     objects = msgspec.json.encode(_objects(record))
     state = msgspec.json.encode(_state(record, sha256(objects).hexdigest()))
-    written = Written(msgspec.json.format(state), gzip.compress(objects, mtime=0))
+    written = Written(msgspec.json.format(state), gzip.compress(objects, compresslevel=6, mtime=0))
     if written.size > RECORD_BYTES_MAX:
         _refuse_size(written.size, len(record.inventory))
     if decode(written) != replace(record, version=""):
