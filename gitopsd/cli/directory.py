@@ -34,7 +34,7 @@ def _files(directory: Path) -> Iterator[File]:
         if ".git" in path.relative_to(directory).parts:
             continue
         if path.is_symlink():
-            raise _refused(path, "SYMLINK", "is a symlink; these are never followed", "commit the file itself")
+            raise _refused(path, "GIT_SYMLINK", "is a symlink; these are never followed", "commit the file itself")
         if path.is_file():
             yield File(path.as_posix(), "", _content(path))
 

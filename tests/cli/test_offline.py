@@ -119,7 +119,7 @@ def test_validate_finds_every_problem_with_its_place_and_a_hint(run, directory):
 @pytest.mark.parametrize(
     ("make", "code"),
     [
-        pytest.param(lambda at: (at / "link.yaml").symlink_to(at / "web.yaml"), "SYMLINK", id="a symlink"),
+        pytest.param(lambda at: (at / "link.yaml").symlink_to(at / "web.yaml"), "GIT_SYMLINK", id="a symlink"),
         pytest.param(lambda at: [one.unlink() for one in at.rglob("*.yaml")], "EMPTY_ENVIRONMENT", id="nothing in it"),
         pytest.param(lambda at: (at / "Chart.yaml").write_text("name: x\n"), "RENDERER_UNSUPPORTED", id="a chart"),
         pytest.param(lambda at: (at / "again.yaml").write_text(CONFIG), "DUPLICATE_OBJECT", id="an object twice"),
