@@ -4,6 +4,7 @@ from typing import Any
 
 import yaml
 
+from rig.balancers import balancer_stages
 from rig.binaries import KUBERNETES, binary_path
 from rig.cluster import Cluster
 from rig.kubeconfig import write_for_certificate
@@ -30,7 +31,7 @@ _NODE_INFO = {
 def start_played_node(cluster: Cluster) -> None:
     """Register one node and let kwok play its kubelet."""
     stages = cluster.folder / "stages.yaml"
-    stages.write_text(yaml.safe_dump_all(pod_stages(), sort_keys=False))
+    stages.write_text(yaml.safe_dump_all([*pod_stages(), *balancer_stages()], sort_keys=False))
     pair = cluster.authority.sign_client("kwok", "system:kwok", ["system:masters"])
     kubeconfig = cluster.folder / "kwok.kubeconfig"
     write_for_certificate(kubeconfig, cluster.server, cluster.authority.pair("ca").certificate, pair)
