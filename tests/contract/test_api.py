@@ -27,6 +27,11 @@ class Server:
         sent = json.dumps(body).encode() if body is not None else None
         return self.api.call(Call(method=method, path=path, query=query, body=sent))
 
+    def merge(self, name: str, patch: dict[str, Any]) -> Answer:
+        path = f"/api/v1/namespaces/{self.namespace}/configmaps/{name}"
+        body, content_type = json.dumps(patch).encode(), "application/merge-patch+json"
+        return self.api.call(Call(method="PATCH", path=path, body=body, content_type=content_type))
+
     def body(self, name: str, **more: Any) -> dict[str, Any]:
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": APPLYSET}, **more}
 
@@ -104,6 +109,20 @@ def test_replacing_with_the_same_changes_no_version(server):
     first = server.ask("POST", "configmaps", body=server.body("a", data={"k": "v"})).body
 
     assert server.ask("PUT", "configmaps", "a", first).body["metadata"] == first["metadata"]
+
+
+def test_a_merge_changes_what_it_names_in_the_version_that_is_there(server):
+    first = server.ask("POST", "configmaps", body=server.body("a", data={"k": "v"}, binaryData={"b": "AQI="})).body
+    version = first["metadata"]["resourceVersion"]
+    patch = {"metadata": {"resourceVersion": version, "annotations": {"n": "x"}}, "data": {"k": "w"}}
+    second = server.merge("a", patch)
+    stale = server.merge("a", patch)
+
+    assert second.status == 200
+    assert (second.body["data"], second.body["binaryData"]) == ({"k": "w"}, {"b": "AQI="})
+    assert (second.body["metadata"]["labels"], second.body["metadata"]["annotations"]) == (APPLYSET, {"n": "x"})
+    assert _said(stale) == (409, "Conflict", "configmaps", "a")
+    assert server.merge("b", patch).status == 404
 
 
 def test_only_what_was_read_is_deleted(server):
