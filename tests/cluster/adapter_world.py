@@ -34,7 +34,7 @@ from rig.api import Api
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REVISION = Revision(ref="main", commit="c" * 40)
 MERGE = "application/merge-patch+json"
-PASSES_MAX = 6
+PASSES_MAX = 200
 
 
 @dataclass
@@ -101,7 +101,7 @@ class World:
             plan = self.plan(wanted)
             self.record = self.record.learn(plan.learned)
             assert not plan.rejections
-            if not plan.changes:
+            if not plan.changes and not plan.waiting:
                 return plan
             self.applied = list(self.cluster.apply(self.environment, plan.changes))
             digests = {change.ref: change.manifest.digest for change in plan.changes}
@@ -160,6 +160,11 @@ class World:
 
     def live(self, body: Mapping[str, Any]) -> dict[str, Any]:
         return self.api.get(self.path(body))
+
+    def live_like(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The body as somebody would make it who copies our labels."""
+        labels = {"applyset.kubernetes.io/part-of": self.environment.apply_set}
+        return {**body, "metadata": {**body["metadata"], "labels": labels}}
 
     def edit(self, body: Mapping[str, Any], change: Mapping[str, Any], writer: str = "kubectl-edit") -> dict[str, Any]:
         """Change a live object as a person with that tool."""

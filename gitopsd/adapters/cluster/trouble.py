@@ -23,6 +23,13 @@ def unreachable(call: Call, cause: str) -> ClusterError:
     )
 
 
+def stopping() -> ClusterError:
+    """We were told to end while there was more to ask."""
+    return ClusterError(
+        Problem(code="STOPPING", stage=Stage.APPLY, message="gitopsd is stopping; what was under way was finished")
+    )
+
+
 def bad_answer(call: Call, cause: str) -> ClusterError:
     """Something answered that is not the API server, or it made no sense."""
     return ClusterError(

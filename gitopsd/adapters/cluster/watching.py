@@ -122,6 +122,8 @@ class Watch:
             self._list()
         try:
             for line in self._lines():
+                if self._stopping.is_set():
+                    return
                 self._transport.contact.alive()
                 self.is_live = True
                 if line:
@@ -170,8 +172,6 @@ class Watch:
         }
         accept = JSON if self._scope.whole else f"{METADATA_ONLY},{JSON}"
         self._stream = self._transport.watch(self._scope.path, query, accept=accept, idle_s=IDLE_S)
-        if self._stopping.is_set():
-            return iter(())
         return self._stream.lines
 
     def _take(self, line: bytes) -> None:
