@@ -99,17 +99,18 @@ class Engine:
         # Re-armed first: the scheduler's clock may step, ours does not.
         self.queue.wake(SOURCE_KEY + name, poll_s * 1.5)
         began = time.monotonic()
+        news_s = 0.0
         try:
-            source.fetch()
+            if source.fetch().changed:
+                news_s = time.monotonic() - began
         except SourceError as error:
             logger.bind(source=name, code=error.problem.code).warning("fetch failed")
-        spent = time.monotonic() - began
         self.board.source(self.house.source_view(name, poll_s))
         self._follow(name)
         self._asked.add(name)
         for environment in self.environments.values():
             if environment.source == name:
-                self.house.times.add(environment.name, "fetch", spent)
+                self.house.times.add(environment.name, "fetch", news_s)
                 self.queue.wake(environment.name)
 
     def _follow(self, source: str) -> None:

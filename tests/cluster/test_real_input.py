@@ -1,0 +1,78 @@
+"""Real repositories, whole: from nothing to a verdict, and a second run that makes no write."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gitopsd.core.status_words import Phase, phase
+from rig.cluster import Nodes
+from rig.lifecycle import Wish, down, up
+from rig.programs import myself
+from rig.pytest_plugin import TestCluster
+from tests.cluster.stage import Stage
+
+pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
+
+REAL = Path(__file__).parents[2] / ".." / "shared" / "fixtures" / "real"
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    if not folder.is_dir():
+        pytest.skip(f"the fixture {folder.name} is not here")
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def test_an_online_shop_becomes_healthy_and_is_then_left_alone(stage):
+    shop = files_below(REAL / "online-boutique" / "kubernetes-manifests")
+    settings = f"apiVersion: gitopsd.dev/v1\nkind: Environment\nnamespace: {stage.namespace}\nhealth: {{soak: 1s}}\n"
+    stage.commit({**shop, "gitopsd.yaml": settings})
+
+    first = stage.once(120)
+    begin = stage.audit.position()
+    second = stage.once()
+
+    assert phase(first) is Phase.READY, first.problems
+    assert first.writes == {"create": 33, "patch": 0, "delete": 0}
+    assert (phase(second), second.writes) == (Phase.READY, {"create": 0, "patch": 0, "delete": 0})
+    assert list(stage.audit.writes(begin)) == []
+
+
+@pytest.fixture
+def own_cluster():
+    """A cluster for a stack that lives in many namespaces and brings its own kinds."""
+    made = up(Wish(name=f"real-{os.getpid()}", nodes=Nodes.KWOK, owner=myself()))
+    try:
+        yield TestCluster(made.kubeconfig, made)
+    finally:
+        down(made.name)
+
+
+def test_a_monitoring_stack_with_its_own_kinds_comes_to_a_verdict(own_cluster, stage, tmp_path):
+    """Its CRDs are larger than 256 KiB, and their custom resources come in the same commit.
+
+    On played nodes nobody serves the metrics API, so the verdict is that this one object is not well, and only it.
+    """
+    stack = files_below(REAL / "kube-prometheus" / "manifests")
+    monitoring = Stage(
+        cluster=own_cluster,
+        namespace="gitopsd",
+        folder=tmp_path,
+        server=stage.server,
+        repository=stage.repository,
+        factor=10.0,
+        bounds='"*"',
+    )
+    monitoring.commit({**stack, "gitopsd.yaml": None})
+
+    first = monitoring.once(120)
+    begin = monitoring.audit.position()
+    second = monitoring.once(120)
+
+    assert (phase(first), first.problems) == (Phase.FAILED, ())
+    assert first.writes["create"] == 131
+    assert [str(finding.ref) for finding in first.latest.look.verdict.findings] == ["APIService v1beta1.metrics.k8s.io"]
+    assert (phase(second), second.writes) == (Phase.FAILED, {"create": 0, "patch": 0, "delete": 0})
+    assert list(monitoring.audit.writes(begin)) == []
