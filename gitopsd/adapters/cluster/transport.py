@@ -6,6 +6,7 @@ sent again once, and only if doing it twice is the same as doing it once. Every 
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import threading
@@ -21,6 +22,7 @@ from gitopsd.adapters.cluster import trouble
 from gitopsd.adapters.cluster.contact import Contact
 from gitopsd.adapters.cluster.credentials import Credentials, Identity
 from gitopsd.adapters.cluster.wire import Request, Response, Wire, WireBroken
+from gitopsd.core.errors import ConfigError
 from gitopsd.core.model import Environment, Json
 from gitopsd.ports import Answer, Api, Call
 
@@ -165,7 +167,9 @@ class Transport:
         return Wire(identity, connect_s=limits.connect_s, answer_bytes_max=limits.answer_bytes_max)
 
     def _renew(self) -> bool:
-        self._credentials.renew(self._credentials.current())
+        """Read the credentials again. Where they cannot be read, the old ones stay, and the server says the rest."""
+        with contextlib.suppress(ConfigError):
+            self._credentials.renew(self._credentials.current())
         return True
 
     def _waited(self, wait_s: float | None, deadline: float) -> bool:
