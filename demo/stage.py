@@ -58,7 +58,7 @@ class Stage:
     def run_kubectl(self, *arguments: str) -> str:
         """Run kubectl against the demo's cluster and return what it printed."""
         command = [self.kubectl, "--kubeconfig", self.kubeconfig, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
         if done.returncode:
             raise NotShown(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
@@ -106,7 +106,7 @@ def set_up(say: Callable[[str], None]) -> Iterator[Stage]:
 def _daemon(stage: Stage) -> Iterator[None]:
     with stage.log.open("w") as log:
         command = [sys.executable, "-m", "gitopsd", "run", "--config", str(stage.config)]
-        daemon = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 — ourselves
+        daemon = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             wait_for("the daemon to answer", lambda: _answers(stage, daemon), deadline_s=30)
             yield

@@ -87,6 +87,6 @@ def _kept_back(ref: ObjectRef, code: str, why: str) -> Problem:
         code=code,
         stage=Stage.PRUNE,
         message=f"is not in Git any more, but stays: {why}",
-        hint="see docs/prune.md",
+        hint="docs/prune.md says when it goes",
         ref=str(ref),
     )

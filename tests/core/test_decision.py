@@ -11,7 +11,7 @@ from gitopsd.core.record import Kept, Record, Trigger
 from gitopsd.core.settings import OnFailure, Settings
 from gitopsd.core.target import Target
 from gitopsd.core.verdict import Outcome, Verdict
-from tests.make import BROKEN, NOON, REVISION, desired, manifest, ref, rollout, sight
+from tests.make import BROKEN, CURRENT, NOON, REVISION, desired, manifest, ref, rollout, sight
 
 WEB = manifest("Deployment", "web")
 SET = desired(WEB)
@@ -116,8 +116,6 @@ def test_a_failed_rollout_that_recovers_by_itself_is_kept():
 
 
 def test_after_a_failure_only_healthy_objects_are_repaired():
-    from tests.make import CURRENT
-
     well, broken = change(Cause.DRIFT, CURRENT), change(Cause.DRIFT, BROKEN)
 
     assert ask(plan(changes=(well, broken)), FAILED, after_failure()) == Apply((well,))

@@ -13,7 +13,7 @@ from gitopsd.core.plan import Action, Cause
 from gitopsd.core.planning import make_plan
 from gitopsd.core.record import Record, Trigger
 from gitopsd.core.target import Target
-from tests.make import BROKEN, CURRENT, NOON, ROLLING, desired, found, inventory, live, manifest, ref, sight
+from tests.make import BROKEN, CURRENT, NOON, ROLLING, desired, found, inventory, live, manifest, sight
 
 WEB = manifest("Deployment", "web", {"image": "a"})
 REFUSAL = Problem(code="APPLY_INVALID", stage=Stage.VALIDATE, message="no")

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, field
 
 from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Watch
 from gitopsd.core.errors import ClusterError, Problem, SourceError, Stage
