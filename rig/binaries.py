@@ -26,7 +26,7 @@ _FLAGS = (
     "-buildvcs=false",
     "-ldflags=-s -w " + " ".join(f"-X {m}.{name}={value}" for m in _VERSIONED for name, value in _VERSION.items()),
 )
-_ROOM_TO_BUILD = 4 * 1024**3
+_ROOM_TO_BUILD = 5 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     finally:
         subprocess.run(["umount", tmp_path], check=True)
     assert refused.returncode == 1
-    assert "is too full to build on. Free 4 GiB there or point XDG_CACHE_HOME at another disk." in refused.stderr
+    assert "is too full to build on. Free 5 GiB there or point XDG_CACHE_HOME at another disk." in refused.stderr
     assert left == []
 
 
