@@ -19,6 +19,7 @@ from gitopsd.core.model import Body, Json, ObjectRef
 from gitopsd.ports import Answer, Api, Call
 
 FIELD_MANAGER = "gitopsd-applyset"
+MANAGED_BY = "app.kubernetes.io/managed-by"
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 

@@ -12,17 +12,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gitopsd import __version__
-from gitopsd.adapters.store.objects import Exists, Objects, Unsure
+from gitopsd.adapters.store.objects import MANAGED_BY, Exists, Objects, Unsure
 from gitopsd.core.applyset import TOOL, foreign_to, parent_annotations, parent_labels, parent_name, slug
 from gitopsd.core.errors import ClusterError, PlanRefused, Problem, Stage, Superseded
 from gitopsd.core.fields import part, text
 from gitopsd.core.model import Body, Json
+from gitopsd.core.ownership import ENVIRONMENT
 from gitopsd.core.record import Record
 from gitopsd.core.record_codec import Written, decode, encode
 from gitopsd.ports import Api
 
-ENVIRONMENT = "gitopsd.dev/environment"
-MANAGED_BY = "app.kubernetes.io/managed-by"
 STATE = "record.json"
 OBJECTS = "objects.json.gz"
 

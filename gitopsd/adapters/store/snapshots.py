@@ -12,17 +12,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gitopsd.adapters.store.memory import Memory, Recalled
-from gitopsd.adapters.store.objects import Exists, Objects, Unsure
+from gitopsd.adapters.store.objects import MANAGED_BY, Exists, Objects, Unsure
 from gitopsd.adapters.store.snapshot_codec import Packed, pack, refuse_damage, unpack
 from gitopsd.core.applyset import TOOL, parent_name, slug
 from gitopsd.core.errors import ClusterError, PlanRefused, Problem, Stage, Superseded
 from gitopsd.core.fields import annotation, part, text, text_of
 from gitopsd.core.model import Body, Desired
+from gitopsd.core.ownership import ENVIRONMENT
 from gitopsd.ports import Api
 
 TYPE = "gitopsd.dev/snapshot"
-ENVIRONMENT = "gitopsd.dev/environment"
-MANAGED_BY = "app.kubernetes.io/managed-by"
 DIGEST = "gitopsd.dev/digest"
 CHECKSUM = "gitopsd.dev/checksum"
 CHUNK = "gitopsd.dev/chunk"
