@@ -1,0 +1,272 @@
+"""One contract, two clusters: the fake in memory, and the adapter on a real API server."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Protocol
+
+import pytest
+
+from gitopsd.adapters.cluster import KubernetesCluster, Transport, credentials
+from gitopsd.core.errors import ClusterError
+from gitopsd.core.model import Accepted, Applied, Deferred, Environment, Inventory, Item, Live, ObjectRef, Refused
+from gitopsd.core.plan import Action, Cause, Change, Prune
+from gitopsd.ports import Cluster
+from rig.api import Api
+from tests.cluster.adapter_world import StillClock, desired, manifest
+from tests.fakes.cluster import FakeCluster
+
+
+class World(Protocol):
+    cluster: Cluster
+    namespace: str
+
+    def edit(self, ref: ObjectRef) -> None: ...
+    def make_by_hand(self, ref: ObjectRef) -> None: ...
+    def delete(self, ref: ObjectRef) -> None: ...
+    def lose(self) -> None: ...
+
+
+class FakeWorld:
+    def __init__(self) -> None:
+        self.cluster = FakeCluster()
+        self.namespace = "shop"
+
+    def edit(self, ref):
+        self.cluster.edit(ref, by="hand")
+
+    def make_by_hand(self, ref):
+        self.cluster.put(ref, {"data": {"by": "hand"}})
+
+    def delete(self, ref):
+        del self.cluster.objects[ref]
+
+    def lose(self):
+        self.cluster.down = True
+
+
+class RealWorld:
+    def __init__(self, kubeconfig, namespace) -> None:
+        self.cluster = KubernetesCluster(Transport(credentials(str(kubeconfig))), StillClock())
+        self.namespace = namespace
+        self.api = Api.from_kubeconfig(kubeconfig)
+
+    def path(self, ref):
+        return f"/api/v1/namespaces/{ref.namespace}/configmaps/{ref.name}"
+
+    def edit(self, ref):
+        change = {"data": {"a": "by hand"}}
+        self.api.request("PATCH", f"{self.path(ref)}?fieldManager=k9s", change, "application/merge-patch+json")
+
+    def make_by_hand(self, ref):
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": ref.name}, "data": {"by": "hand"}}
+        self.api.create(f"{self.path(ref).rpartition('/')[0]}?fieldManager=kubectl-create", body)
+
+    def delete(self, ref):
+        self.api.delete(self.path(ref))
+
+    def lose(self):
+        self.cluster.stop()
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.cluster)])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    if request.param == "fake":
+        yield FakeWorld()
+        return
+    kubeconfig = request.getfixturevalue("api_cluster").kubeconfig
+    made = RealWorld(kubeconfig, request.getfixturevalue("api_namespace"))
+    yield made
+    made.cluster.stop()
+
+
+@pytest.fixture
+def staging() -> Environment:
+    return Environment(name="staging", source="git", path="p", apply_set=f"applyset-{uuid.uuid4().hex}-v1")
+
+
+def config_map(world, name="web", value="1"):
+    metadata = {"name": name, "namespace": world.namespace}
+    return manifest({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": value}})
+
+
+def look(world, environment, *manifests, inventory: Inventory | None = None) -> Live:
+    wanted = replace(desired(), manifests=manifests)
+    return world.cluster.observe(environment, wanted, inventory or {}, None)
+
+
+def change(one, sight, uid="") -> Change:
+    action = Action.UPDATE if sight.live else Action.CREATE
+    known = uid or (sight.live.uid if sight.live else "")
+    return Change(action=action, cause=Cause.NEW, manifest=one, sight=sight, uid=known)
+
+
+def write(world, environment, *manifests, inventory: Inventory | None = None) -> dict[ObjectRef, Item]:
+    sights = look(world, environment, *manifests, inventory=inventory).sights
+    answers = world.cluster.apply(environment, [change(one, sights[one.ref]) for one in manifests])
+    assert not [answer.problem for answer in answers if answer.problem]
+    digests = {one.ref: one.digest for one in manifests}
+    return {
+        answer.ref: Item(uid=answer.uid, digest=digests[answer.ref], fingerprint=answer.fingerprint)
+        for answer in answers
+    }
+
+
+def test_served_kinds_have_a_scope_and_others_are_left_out(world):
+    asked = [("v1", "ConfigMap"), ("v1", "Namespace"), ("nowhere.example.com/v1", "Gadget")]
+
+    assert world.cluster.scopes(asked) == {("v1", "ConfigMap"): True, ("v1", "Namespace"): False}
+
+
+def test_an_absent_object_would_be_created(world, staging):
+    one = config_map(world)
+    sight = look(world, staging, one).sights[one.ref]
+
+    assert sight.live is None
+    assert isinstance(sight.preview, Accepted)
+
+
+def test_what_was_applied_needs_no_preview_and_is_ours(world, staging):
+    one = config_map(world)
+    inventory = write(world, staging, one)
+    sight = look(world, staging, one, inventory=inventory).sights[one.ref]
+
+    assert sight.preview is None
+    assert (sight.live.uid, sight.live.owner) == (inventory[one.ref].uid, "")
+    assert sight.live.fingerprint == inventory[one.ref].fingerprint
+
+
+def test_a_changed_manifest_keeps_the_object(world, staging):
+    inventory = write(world, staging, config_map(world))
+    changed = config_map(world, value="2")
+    sight = look(world, staging, changed, inventory=inventory).sights[changed.ref]
+
+    assert isinstance(sight.preview, Accepted)
+    assert write(world, staging, changed, inventory=inventory)[changed.ref].uid == inventory[changed.ref].uid
+
+
+def test_a_hand_edit_is_seen_and_put_back(world, staging):
+    one = config_map(world)
+    inventory = write(world, staging, one)
+    world.edit(one.ref)
+
+    assert look(world, staging, one, inventory=inventory).sights[one.ref].preview
+    inventory = write(world, staging, one, inventory=inventory)
+    assert look(world, staging, one, inventory=inventory).sights[one.ref].preview is None
+
+
+def test_an_update_never_recreates(world, staging):
+    one = config_map(world)
+    inventory = write(world, staging, one)
+    sight = look(world, staging, one, inventory=inventory).sights[one.ref]
+    world.delete(one.ref)
+    (answer,) = world.cluster.apply(staging, [change(one, sight)])
+
+    assert answer.problem
+    assert answer.retry
+    assert look(world, staging, one).sights[one.ref].live is None
+
+
+def test_an_object_of_nobody_is_not_ours(world, staging):
+    one = config_map(world)
+    world.make_by_hand(one.ref)
+
+    assert look(world, staging, one).sights[one.ref].live.owner == "nobody (made by kubectl-create)"
+
+
+def test_an_object_of_another_environment_is_its(world, staging):
+    one = config_map(world)
+    production = replace(staging, name="production", apply_set="applyset-production-v1")
+    write(world, production, one)
+
+    assert look(world, staging, one).sights[one.ref].live.owner.startswith("environment ")
+
+
+def test_a_kind_that_is_not_served_cannot_be_asked_for(world, staging):
+    metadata = {"name": "one", "namespace": world.namespace}
+    gadget = manifest({"apiVersion": "nowhere.example.com/v1", "kind": "Gadget", "metadata": metadata})
+    sight = look(world, staging, gadget).sights[gadget.ref]
+
+    assert sight.live is None
+    assert isinstance(sight.preview, Deferred | Refused)
+
+
+def test_what_git_has_no_more_is_a_leftover(world, staging):
+    one = config_map(world)
+    inventory = write(world, staging, one)
+    leftovers = look(world, staging, inventory=inventory).leftovers
+
+    assert leftovers[one.ref].uid == inventory[one.ref].uid
+    assert (leftovers[one.ref].owner, leftovers[one.ref].protection) == ("", "")
+
+
+def test_a_leftover_that_is_gone_is_none(world, staging):
+    one = config_map(world)
+    inventory = write(world, staging, one)
+    world.delete(one.ref)
+
+    assert look(world, staging, inventory=inventory).leftovers == {one.ref: None}
+
+
+def test_answers_come_in_the_order_of_the_changes(world, staging):
+    ones = [config_map(world, f"c{n}") for n in (2, 0, 1)]
+    sights = look(world, staging, *ones).sights
+    answers = world.cluster.apply(staging, [change(one, sights[one.ref]) for one in ones])
+
+    assert [answer.ref.name for answer in answers] == ["c2", "c0", "c1"]
+    assert all(answer.uid and answer.fingerprint for answer in answers)
+
+
+def test_a_pruned_object_is_gone(world, staging):
+    one = config_map(world)
+    inventory = write(world, staging, one)
+    (answer,) = world.cluster.prune(staging, [Prune(one.ref, inventory[one.ref].uid)])
+
+    assert answer == Applied(ref=one.ref, gone=True)
+    assert look(world, staging, one).sights[one.ref].live is None
+
+
+def test_a_pruned_object_that_was_gone_is_gone(world, staging):
+    one = config_map(world)
+    inventory = write(world, staging, one)
+    world.delete(one.ref)
+    (answer,) = world.cluster.prune(staging, [Prune(one.ref, inventory[one.ref].uid)])
+
+    assert answer.gone
+
+
+@pytest.mark.parametrize("uid", ["", "another"])
+def test_another_object_of_the_name_is_not_pruned(world, staging, uid):
+    one = config_map(world)
+    write(world, staging, one)
+    (answer,) = world.cluster.prune(staging, [Prune(one.ref, uid)])
+
+    assert answer.problem
+    assert not answer.gone
+    assert look(world, staging, one).sights[one.ref].live
+
+
+def test_an_object_of_another_environment_is_not_pruned(world, staging):
+    one = config_map(world)
+    production = replace(staging, name="production", apply_set="applyset-production-v1")
+    inventory = write(world, production, one)
+    (answer,) = world.cluster.prune(staging, [Prune(one.ref, inventory[one.ref].uid)])
+
+    assert answer.problem
+    assert look(world, production, one).sights[one.ref].live
+
+
+def test_a_cluster_that_does_not_answer_is_an_error(world, staging):
+    one = config_map(world)
+    inventory = write(world, staging, one)
+    sight = look(world, staging, one, inventory=inventory).sights[one.ref]
+    world.lose()
+
+    with pytest.raises(ClusterError):
+        look(world, staging, one, inventory=inventory)
+    with pytest.raises(ClusterError):
+        world.cluster.apply(staging, [change(one, sight)])
+    with pytest.raises(ClusterError):
+        world.cluster.prune(staging, [Prune(one.ref, inventory[one.ref].uid)])
