@@ -3,25 +3,76 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gitopsd.core import durations
 from gitopsd.core.git_url import check_branch, check_directory, check_url
-from gitopsd.core.naming import namespace_fault
+from gitopsd.core.naming import name_fault, namespace_fault
 
 IN_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 DEFAULT_NAMESPACE = "gitopsd"
+PREFIX = "GITOPSD_"
+SEPARATOR = "__"
+POLL_S_MIN, POLL_S_MAX = 1.0, 86_400.0
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-def _seconds(value: object) -> object:
+_PART = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_NAME = re.compile(_PART, re.ASCII)
+_ENVIRONMENT = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]*(/[A-Za-z0-9][-A-Za-z0-9._]*)*", re.ASCII)
+_GLOB = re.compile(r"[-a-z0-9*?]+", re.ASCII)
+_KIND = re.compile(r"[A-Z][A-Za-z0-9]*(\.[-a-z0-9.]+)?", re.ASCII)
+_NAME_LENGTH_MAX = 63
+_ENVIRONMENT_LENGTH_MAX = 200
+
+
+def _poll(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError("must be a duration like 30s, 5m or 1h30m")  # noqa: TRY004 — pydantic wants ValueError
-    return durations.seconds(value)
+    seconds = durations.seconds(value)
+    if not POLL_S_MIN <= seconds <= POLL_S_MAX:
+        raise ValueError("must be between 1s and 24h")
+    return seconds
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value) or len(value) > _NAME_LENGTH_MAX:
+        raise ValueError(f"must be of a-z, 0-9 and -, and at most {_NAME_LENGTH_MAX} characters long")
+    return value
+
+
+def _environment(value: str) -> str:
+    if not _ENVIRONMENT.fullmatch(value) or len(value) > _ENVIRONMENT_LENGTH_MAX:
+        raise ValueError("must be like production/web: letters, digits, -, _ and . between slashes")
+    return value
+
+
+def _glob(value: str) -> str:
+    if not _GLOB.fullmatch(value):
+        raise ValueError("must be a namespace, in which * and ? may stand for anything")
+    return value
+
+
+def _kind(value: str) -> str:
+    if not _KIND.fullmatch(value):
+        raise ValueError("must be a kind: ClusterRole, or Ingress.networking.k8s.io")
+    return value
+
+
+def _account(value: str) -> str:
+    if fault := name_fault("", "ServiceAccount", value):
+        raise ValueError(fault)
+    return value
+
+
+def _home(value: object) -> object:
+    return os.path.expanduser(value) if isinstance(value, str) else value  # noqa: PTH111 — without a home it stays
 
 
 def _namespace(value: str) -> str:
@@ -32,9 +83,10 @@ def _namespace(value: str) -> str:
 
 def _directory(value: str) -> str:
     path = value.strip("/")
-    if problem := check_directory(path.removesuffix("/*")):
+    *above, last = path.split("/")
+    if problem := check_directory("/".join(above) if last == "*" else path):
         raise ValueError(problem.message)
-    if "*" in path and not (path.endswith("/*") and path.count("*") == 1):
+    if "*" in path.removesuffix("*") or (last != "*" and "*" in last):
         raise ValueError("may have one *, as its last part: environments/production/*")
     return path
 
@@ -54,9 +106,10 @@ def _default_cache() -> Path:
     return Path(home) / "gitopsd" / "daemon"
 
 
-Poll = Annotated[float, BeforeValidator(_seconds), Field(ge=1, le=86_400)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+Poll = Annotated[float, BeforeValidator(_poll)]
+Name = Annotated[str, AfterValidator(_name)]
 Namespace = Annotated[str, AfterValidator(_namespace)]
+File = Annotated[Path, BeforeValidator(_home)]
 
 
 class _Strict(BaseModel):
@@ -67,10 +120,16 @@ class Auth(_Strict):
     """Credentials, by the names of the files that hold them; read anew at each fetch."""
 
     username: str = "git"
-    tokenFile: Path | None = None  # noqa: N815 — the key in the file
-    sshKeyFile: Path | None = None  # noqa: N815
-    knownHostsFile: Path | None = None  # noqa: N815
-    caFile: Path | None = None  # noqa: N815
+    tokenFile: File | None = None  # noqa: N815 — the key in the file
+    sshKeyFile: File | None = None  # noqa: N815
+    knownHostsFile: File | None = None  # noqa: N815
+    caFile: File | None = None  # noqa: N815
+
+    @model_validator(mode="after")
+    def _known_hosts(self) -> Self:
+        if self.sshKeyFile and not self.knownHostsFile:
+            raise ValueError("sshKeyFile: needs knownHostsFile, or anyone could answer for the host")
+        return self
 
 
 class Verify(_Strict):
@@ -101,11 +160,19 @@ class EnvironmentConfig(_Strict):
     """One directory, or with ``/*`` at its end one environment per directory; and the operator's bounds."""
 
     path: Annotated[str, AfterValidator(_directory)]
-    name: str = ""
+    name: Annotated[str, AfterValidator(_environment)] = ""
     source: str = ""
-    namespaces: tuple[str, ...] = ()
-    deny: tuple[str, ...] = ()
-    serviceAccount: str = ""  # noqa: N815
+    namespaces: tuple[Annotated[str, AfterValidator(_glob)], ...] = ()
+    deny: tuple[Annotated[str, AfterValidator(_kind)], ...] = ()
+    serviceAccount: Annotated[str, AfterValidator(_account)] = ""  # noqa: N815
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if not self.path and not self.name:
+            raise ValueError("name: is missing; the whole repository has no name of its own")
+        if "namespaces" in self.model_fields_set and not self.namespaces:
+            raise ValueError("namespaces: an empty list bounds nothing; take the key out if that is meant")
+        return self
 
 
 class ServerConfig(_Strict):
@@ -128,19 +195,36 @@ class LeaderConfig(_Strict):
     name: Name = "gitopsd"
 
 
+class _Surroundings(EnvSettingsSource):
+    """Takes single values only. What the rest of gitopsd, or Kubernetes, calls alike (``GITOPSD_PORT``) is not ours."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        fields = self.settings_cls.model_fields
+        ours = {name.lower() for name, field in fields.items() if not is_composed(field.annotation)}
+        found = {name: value for name, value in super()._load_env_vars().items() if name.startswith(PREFIX.lower())}
+        bare = {name: name.removeprefix(PREFIX.lower()) for name in found}
+        return {name: found[name] for name in found if SEPARATOR in name or bare[name] in ours}
+
+
+def is_composed(annotation: object) -> bool:
+    """Return whether a field is a section or a list, and not one value."""
+    arguments = getattr(annotation, "__args__", ())
+    return any(isinstance(one, type) and issubclass(one, BaseModel) for one in (annotation, *arguments))
+
+
 class Config(BaseSettings):
     """The whole file. ``GITOPSD_SERVER__PORT=9000`` in the surroundings overrides ``server.port``."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GITOPSD_", env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix=PREFIX, env_nested_delimiter=SEPARATOR, extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
     environments: Annotated[tuple[EnvironmentConfig, ...], Field(min_length=1)]
     namespace: Namespace = Field(default_factory=_default_namespace)
-    kubeconfig: Path | None = None
+    kubeconfig: File | None = None
     context: str = ""
-    cacheDir: Path = Field(default_factory=_default_cache)  # noqa: N815
+    cacheDir: File = Field(default_factory=_default_cache)  # noqa: N815
     workers: Annotated[int, Field(ge=1, le=64)] = 4
     server: ServerConfig = ServerConfig()
     leaderElection: LeaderConfig = LeaderConfig()  # noqa: N815
@@ -148,14 +232,14 @@ class Config(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 — pydantic-settings names them
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — pydantic-settings names them
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The surroundings win over the file; nothing else is read."""
-        return env_settings, init_settings
+        return _Surroundings(settings_cls), init_settings
 
     def poll_s(self, source: str) -> float:
         """Return how often a source is fetched, in seconds."""

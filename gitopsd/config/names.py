@@ -1,4 +1,8 @@
-"""From the operator's paths to environments: names, patterns, and what may not overlap."""
+"""From the operator's paths to environments: names, patterns, and what may not overlap.
+
+An environment's name is its path without the first directory, whatever else the file says: its record and its objects
+are marked with it, so no new entry may change it.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +22,8 @@ def expand(config: Config, source: str, directories: Callable[[str], Sequence[st
     Raises:
         SourceError: from ``directories``: which ones there are is not known.
     """
-    prefix = _common_prefix(config)
     return tuple(
-        _environment(config, one, path, prefix)
+        _environment(config, one, path)
         for one in config.environments
         if (one.source or config.sources[0].name) == source
         for path in (directories(one.path) if _ANY in one.path else (one.path,))
@@ -33,42 +36,41 @@ def literal(config: Config, source: str) -> tuple[Environment, ...]:
 
 
 def overlaps(config: Config) -> Iterator[tuple[int, str]]:
-    """Yield the number of each environment whose directory or name another one has as well, and what is wrong."""
+    """Yield the number of each environment whose directory or name another one may have as well, and what is wrong."""
     seen: list[tuple[str, str, str]] = []
-    prefix = _common_prefix(config)
     for number, one in enumerate(config.environments):
-        source, name = one.source or config.sources[0].name, _name(one, one.path, prefix)
+        source, name = one.source or config.sources[0].name, _name(one, one.path)
         for other_source, path, other_name in seen:
             if source == other_source and _within(one.path, path):
-                yield number, f"{one.path} and {path} overlap"
-            elif name == other_name:
-                yield number, f"two environments would be called {name}"
+                yield number, f"{one.path or 'the whole repository'} and {path or 'the whole repository'} overlap"
+            elif _may_be_same(name, other_name):
+                yield number, f"two environments could be called {name if _ANY in other_name else other_name}"
         seen.append((source, one.path, name))
 
 
 def _within(one: str, other: str) -> bool:
-    first, second = PurePosixPath(one.removesuffix("/*")), PurePosixPath(other.removesuffix("/*"))
+    first, second = _base(one), _base(other)
     return first == second or first in second.parents or second in first.parents
 
 
-def _common_prefix(config: Config) -> tuple[str, ...]:
-    """Return the parts with which every path begins, but never a whole path."""
-    paths = [PurePosixPath(one.path).parts for one in config.environments]
-    shortest = min(len(parts) for parts in paths) - 1
-    common = 0
-    while common < shortest and len({parts[common] for parts in paths}) == 1:
-        common += 1
-    return paths[0][:common]
+def _base(path: str) -> PurePosixPath:
+    return PurePosixPath(path).parent if _ANY in path else PurePosixPath(path)
 
 
-def _name(one: EnvironmentConfig, path: str, prefix: tuple[str, ...]) -> str:
+def _may_be_same(one: str, other: str) -> bool:
+    first, second = one.split("/"), other.split("/")
+    return len(first) == len(second) and all(a == b or _ANY in (a, b) for a, b in zip(first, second, strict=True))
+
+
+def _name(one: EnvironmentConfig, path: str) -> str:
     if one.name:
         return f"{one.name}/{PurePosixPath(path).name}" if _ANY in one.path else one.name
-    return "/".join(PurePosixPath(path).parts[len(prefix) :])
+    parts = PurePosixPath(path).parts
+    return "/".join(parts[1:] or parts)
 
 
-def _environment(config: Config, one: EnvironmentConfig, path: str, prefix: tuple[str, ...]) -> Environment:
-    name = _name(one, path, prefix)
+def _environment(config: Config, one: EnvironmentConfig, path: str) -> Environment:
+    name = _name(one, path)
     return Environment(
         name=name,
         source=one.source or config.sources[0].name,

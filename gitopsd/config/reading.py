@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from gitopsd.config.model import Config
+from gitopsd.config.model import PREFIX, SEPARATOR, Config, is_composed
 from gitopsd.config.names import overlaps
 from gitopsd.core import yaml
 from gitopsd.core.errors import ConfigError, Problem, RenderError, Stage
 from gitopsd.core.lines import Lines
 from gitopsd.core.text import TextFile, read_text
+
+TYPO_RATIO = 0.85
 
 _HINT = "see config.example.yaml"
 
@@ -29,6 +32,8 @@ def load_config(path: Path) -> Config:
         ConfigError: with everything that is wrong with the file, or with what overrides it.
     """
     file = _read(path)
+    if strangers := tuple(_strangers(os.environ)):
+        raise ConfigError(*strangers)
     try:
         config = Config(**file.fields)
     except ValidationError as error:
@@ -78,14 +83,58 @@ def _read(path: Path) -> _File:
             )
         ) from None
     except RenderError as error:
-        raise ConfigError(*error.problems) from None
+        raise ConfigError(*(replace(problem, stage=Stage.CONFIG) for problem in error.problems)) from None
     if len(documents) != 1:
-        raise ConfigError(text.problem("CONFIG_INVALID", f"must hold one document, not {len(documents)}", hint=_HINT))
+        problem = text.problem("CONFIG_INVALID", f"must hold one document, not {len(documents)}", hint=_HINT)
+        raise ConfigError(replace(problem, stage=Stage.CONFIG))
     return _File(text, documents[0])
+
+
+def _strangers(surroundings: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a problem for each variable that is meant to override something, and cannot."""
+    for variable in sorted(surroundings):
+        bare = variable.upper().removeprefix(PREFIX)
+        if bare == variable.upper() or (SEPARATOR not in bare and not _is_typo(bare)):
+            continue
+        known = {_variable(place): place for place in _single_values()}
+        if variable.upper() not in known:
+            close = get_close_matches(variable.upper(), known, n=1, cutoff=TYPO_RATIO)
+            hint = f"did you mean {close[0]}?" if close else "sources and environments are written in the file"
+            yield _variable_problem(variable, "CONFIG_UNKNOWN_KEY", "overrides nothing that is known here", hint)
+
+
+def _is_typo(bare: str) -> bool:
+    """Whether a variable without a section looks like one of ours; ``GITOPSD_SERVICE_HOST`` is Kubernetes's."""
+    return bool(get_close_matches(bare, [_bare(place) for place in _single_values()], n=1, cutoff=TYPO_RATIO))
+
+
+def _single_values() -> Iterator[tuple[str, ...]]:
+    for name, field in Config.model_fields.items():
+        if not is_composed(field.annotation):
+            yield (name,)
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from ((name, inner) for inner in field.annotation.model_fields)
+
+
+def _bare(place: Sequence[str | int]) -> str:
+    return SEPARATOR.join(str(step) for step in place).upper()
+
+
+def _variable(place: Sequence[str | int]) -> str:
+    return PREFIX + _bare(place)
+
+
+def _variable_problem(variable: str, code: str, message: str, hint: str = _HINT) -> Problem:
+    return Problem(code=code, stage=Stage.CONFIG, message=f"{variable}: {message}", hint=hint)
 
 
 def _explain(file: _File, detail: ErrorDetails) -> Problem:
     place = detail["loc"]
+    said = detail["msg"].removeprefix("Value error, ")
+    said = said[:1].lower() + said[1:]
+    variable = _variable(place)
+    if variable in {name.upper() for name in os.environ}:
+        return _variable_problem(variable, "CONFIG_INVALID", said)
     match detail["type"]:
         case "extra_forbidden":
             known = _keys_at(place[:-1])
@@ -98,8 +147,7 @@ def _explain(file: _File, detail: ErrorDetails) -> Problem:
             message = "this build cannot verify signatures, so it does not pretend to"
             return file.problem(place, "FEATURE_NOT_AVAILABLE", message, "use mode: none")
         case _:
-            said = detail["msg"].removeprefix("Value error, ")
-            return file.problem(place, "CONFIG_INVALID", said[:1].lower() + said[1:])
+            return file.problem(place, "CONFIG_INVALID", said)
 
 
 def _keys_at(place: Sequence[str | int]) -> list[str]:
