@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rig.balancers import ADDRESS
 from rig.behaviours import table
 from rig.pytest_plugin import TestCluster
 from rig.waiting import wait_for
@@ -105,6 +106,14 @@ def test_a_pod_that_never_stops_stays_for_its_grace_period(cluster: TestCluster,
     api.delete(f"/apis/apps/v1/namespaces/{namespace}/deployments/web")
     wait_for("the pod to be asked", lambda: [p for p in pods(api, namespace) if "deletionTimestamp" in p["metadata"]])
     wait_for("the pod to be gone", lambda: not pods(api, namespace))
+
+
+def test_a_load_balancer_gets_an_address(cluster: TestCluster, namespace: str) -> None:
+    api, path = cluster.api(), f"/api/v1/namespaces/{namespace}/services"
+    spec = {"type": "LoadBalancer", "ports": [{"port": 80}]}
+    api.create(path, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": spec})
+    ingress = wait_for("an address", lambda: api.get(f"{path}/web")["status"]["loadBalancer"].get("ingress"))
+    assert [one["ip"] for one in ingress] == [ADDRESS]
 
 
 def test_the_documentation_shows_the_table_of_the_code() -> None:
