@@ -86,11 +86,7 @@ def make_plan(target: Target, desired: Desired, live: Live, record: Record, now:
 
 def _closed(live: Live) -> frozenset[ObjectRef]:
     """Objects that nothing may build upon yet."""
-    return frozenset(
-        ref
-        for ref, sight in live.sights.items()
-        if sight.live is None or not is_good(sight.live.health)
-    )
+    return frozenset(ref for ref, sight in live.sights.items() if sight.live is None or not is_good(sight.live.health))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,7 +79,10 @@ def _carry_on(record: Record) -> Choice:
 
 
 def _go_back(hold: Hold, record: Record) -> Choice:
-    if not hold.back_to:
+    kept = record.last_kept
+    # What was kept since the hold is newer than what the hold remembers.
+    back_to = kept.digest if kept and kept.at >= hold.since and kept.digest not in record.held else hold.back_to
+    if not back_to:
         return Stay(hold)
     trigger = Trigger.REVERT if hold.by == GITOPSD else Trigger.ROLLBACK
-    return Target(digest=hold.back_to, trigger=trigger, hold=hold, held_digests=frozenset(record.held))
+    return Target(digest=back_to, trigger=trigger, hold=hold, held_digests=frozenset(record.held))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gitopsd.core.record import Hold, Record, Suspension, Trigger
+from gitopsd.core.record import Hold, Kept, Record, Suspension, Trigger
 from gitopsd.core.target import Lost, Stay, Target, choose_target
 from tests.make import NOON, REVISION, desired, manifest, rollout
 
@@ -63,3 +63,9 @@ def test_when_git_is_silent_a_held_digest_still_leads_back():
 
 def test_when_git_is_silent_and_nothing_was_ever_begun_there_is_no_target():
     assert choose_target(None, Record()) == Lost()
+
+
+def test_what_was_kept_since_the_hold_is_gone_back_to_instead():
+    newer = Kept(digest="newer", revision=REVISION, at=NOON)
+
+    assert choose_target(WANTED, Record(held={"new": HOLD}, kept=(newer,))).digest == "newer"

@@ -1,7 +1,7 @@
 """A cluster in memory: objects with uid and resourceVersion, server-side apply of whole bodies, a health per image.
 
-An object's health is read off ``spec.image``: ``bad…`` is terminally Failed, ``slow…`` stays InProgress, ``late:N``
-becomes Current N passes after it was written, anything else is Current at once. It counts writes per object and verb.
+An object's health is read off ``spec.image``: ``bad…`` is terminally Failed, ``slow…`` stays InProgress,
+anything else is Current at once. It counts writes per object and verb.
 """
 
 from __future__ import annotations
@@ -59,12 +59,18 @@ class Stored:
 
 @dataclass
 class FakeCluster:
-    """See the module. ``refuse`` scripts a permanent refusal by object name; ``down`` makes every call fail."""
+    """See the module.
+
+    ``refuse`` scripts a permanent refusal by object name; ``down`` makes every call fail; ``ill`` and ``cured`` are
+    images that fail, or do not, whatever they are called.
+    """
 
     objects: dict[ObjectRef, Stored] = field(default_factory=dict)
     writes: Counter[tuple[str, ObjectRef]] = field(default_factory=Counter)
     refuse: dict[str, Refused] = field(default_factory=dict)
     down: bool = False
+    ill: set[str] = field(default_factory=set)
+    cured: set[str] = field(default_factory=set)
     blind_s: float = 0.0
     _serial: int = 0
 
@@ -73,9 +79,7 @@ class FakeCluster:
         served = BUILT_IN | self._custom_kinds()
         return {kind: served[kind] for kind in kinds if kind in served}
 
-    def observe(
-        self, environment: Environment, desired: Desired, inventory: Inventory, since: datetime | None
-    ) -> Live:
+    def observe(self, environment: Environment, desired: Desired, inventory: Inventory, since: datetime | None) -> Live:
         self._must_be_up()
         sights = {manifest.ref: self._sight(environment, manifest, inventory) for manifest in desired.manifests}
         gone = {ref: self._live(environment, ref) for ref in inventory if ref not in sights}
@@ -148,12 +152,21 @@ class FakeCluster:
             uid=stored.uid,
             resource_version=str(stored.version),
             fingerprint=f"fp-{stored.version}",
-            health=_health(stored.body),
+            health=self._health(stored.body),
             part_of=stored.part_of,
             owner=stored.owner or ("" if stored.part_of == environment.apply_set else f"environment {stored.part_of}"),
             protection=stored.protection,
             body=stored.body,
         )
+
+    def _health(self, body: Body) -> Health:
+        spec = body.get("spec")
+        image = str(spec.get("image", "")) if isinstance(spec, Mapping) else ""
+        if image in self.ill or (image.startswith("bad") and image not in self.cured):
+            return Health(HealthStatus.FAILED, "ImagePullBackOff", f"0/1 ready; image not found: {image}")
+        if image.startswith("slow"):
+            return Health(HealthStatus.IN_PROGRESS, "Progressing", "0/1 ready")
+        return Health(HealthStatus.CURRENT)
 
     def _write(self, environment: Environment, change: Change) -> Applied:
         ref, stored = change.ref, self.objects.get(change.ref)
@@ -180,16 +193,6 @@ class FakeCluster:
         del self.objects[prune.ref]
         self.writes["delete", prune.ref] += 1
         return Applied(ref=prune.ref, gone=True)
-
-
-def _health(body: Body) -> Health:
-    spec = body.get("spec")
-    image = str(spec.get("image", "")) if isinstance(spec, Mapping) else ""
-    if image.startswith("bad"):
-        return Health(HealthStatus.FAILED, "ImagePullBackOff", f"0/1 ready; image not found: {image}")
-    if image.startswith("slow"):
-        return Health(HealthStatus.IN_PROGRESS, "Progressing", "0/1 ready")
-    return Health(HealthStatus.CURRENT)
 
 
 def _problem(code: str, ref: ObjectRef, message: str) -> Problem:

@@ -7,6 +7,7 @@ deletes nothing that it did not.
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -94,7 +95,6 @@ def test_every_world_settles_in_the_same_end(capsys):
         for trouble in troubles(calm):
             worlds += 1
             assert live_through(order, pause, trouble) == expected, (order, pause, trouble)
+    calm = len(ORDERS) * len(PASSES_BEFORE_THE_NEXT)
     with capsys.disabled():
-        print(
-            f"\n{worlds} troubled worlds, {len(ORDERS) * len(PASSES_BEFORE_THE_NEXT)} calm ones, all with the same end"
-        )
+        sys.stdout.write(f" [{worlds} troubled worlds, {calm} calm ones, each with the same end] ")
