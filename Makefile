@@ -38,11 +38,12 @@ imports: setup  ## the floors of the house
 test: setup  ## everything but the real kubelet
 	$(PY) -m pytest -m "not kubelet and not bench"
 
-e2e: setup  ## what needs a real kubelet
+e2e: setup  ## what needs a real kubelet (root; installs its Debian packages)
+	@sh rig/install-node.sh
 	$(PY) -m pytest -m kubelet
 
-cluster: setup  ## a real Kubernetes on this machine; the last line is its kubeconfig
-	@$(PY) -m rig up
+cluster: setup  ## a real Kubernetes on this machine (NODES=none|kwok|kubelet); the last line is its kubeconfig
+	@$(PY) -m rig up $(if $(NODES),--nodes $(NODES))
 
 cluster-down: setup  ## end it; nothing is left
 	@$(PY) -m rig down
