@@ -68,8 +68,8 @@ def overlay(live: Body, sent: Body) -> Body:
 def fingerprint(body: Body) -> str:
     """Return a digest of all but status and what the server alone writes."""
     metadata = {name: value for name, value in part(body, "metadata").items() if name not in _SERVERS_OWN}
-    if REVISION in part(metadata, "annotations"):
-        metadata["annotations"] = {n: v for n, v in part(metadata, "annotations").items() if n != REVISION}
+    annotations = {n: v for n, v in part(metadata, "annotations").items() if n != REVISION}
+    metadata["annotations"] = annotations or None
     content = {name: value for name, value in body.items() if name not in ("status", "metadata", "apiVersion", "kind")}
     return blake2b(_ENCODER.encode([metadata, content]), digest_size=16).hexdigest()
 

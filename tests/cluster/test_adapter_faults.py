@@ -26,6 +26,17 @@ def hasty(api_cluster):
     made.close()
 
 
+def until_it_fails(transport):
+    """A server that is told to stop may answer a moment longer. Return how long the failing call took."""
+    for _ in range(1_000):
+        began_at = time.monotonic()
+        try:
+            transport.call(Call(method="GET", path="/version"))
+        except ClusterError:
+            return time.monotonic() - began_at
+    raise AssertionError("it answers for ever")
+
+
 def test_a_server_that_is_down_is_an_error(on_api, api_cluster):
     on_api.run(on_api.config_map())
     with crashed(api_cluster.powers()), pytest.raises(ClusterError) as failed:
@@ -37,17 +48,16 @@ def test_a_server_that_is_down_is_an_error(on_api, api_cluster):
 
 def test_a_server_that_hangs_is_an_error_within_the_deadline(api_cluster, hasty):
     hasty.call(Call(method="GET", path="/version"))
-    began_at = time.monotonic()
-    with paused(api_cluster.powers()), pytest.raises(ClusterError):
-        hasty.call(Call(method="GET", path="/version"))
+    with paused(api_cluster.powers()):
+        slowest_s = until_it_fails(hasty)
 
-    assert time.monotonic() - began_at < 3
+    assert slowest_s < 3
 
 
 def test_the_time_in_the_dark_is_known(api_cluster, hasty):
     hasty.call(Call(method="GET", path="/version"))
-    with paused(api_cluster.powers()), pytest.raises(ClusterError):
-        hasty.call(Call(method="GET", path="/version"))
+    with paused(api_cluster.powers()):
+        until_it_fails(hasty)
 
     assert hasty.contact.blind_s(60) >= 1
     hasty.call(Call(method="GET", path="/version"))

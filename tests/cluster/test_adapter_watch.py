@@ -130,6 +130,17 @@ def test_a_pod_below_a_workload_that_is_not_well_wakes(following):
     wait_for("a pod to wake us", stirred)
 
 
+def test_a_leftover_that_stays_costs_no_request(following):
+    body = following.config_map(metadata={"annotations": {"gitopsd.dev/prune": "never"}})
+    settle(following, body)
+    wait_for("the leftover to be free", lambda: requests(following) == 0)
+    following.edit(body, {"metadata": {"annotations": {"gitopsd.dev/prune": None}}})
+    woken(following)
+
+    (left,) = following.observe(desired()).leftovers.values()
+    assert left.protection == ""
+
+
 def test_an_object_of_nobody_is_read_each_time(following):
     body = following.config_map()
     following.api.create(following.path(body).rpartition("/")[0], body)

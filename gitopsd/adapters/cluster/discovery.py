@@ -90,8 +90,8 @@ class Discovery:
         return next(iter(self._versions(group, kind, MISS_S)), None)
 
     def known(self, group: str, kind: str) -> Resource | None:
-        """Return the preferred version as last read, without asking again."""
-        return next(iter(self._catalogue.kinds.get((group, kind), ())), None)
+        """Return the preferred version as last read; None when it was not served then, or is not known."""
+        return next(iter(self._newer_than(AGE_S_MAX).kinds.get((group, kind), ())), None)
 
     def versions(self, group: str, kind: str) -> tuple[str, ...]:
         """Return the versions in which the kind is known to be served."""

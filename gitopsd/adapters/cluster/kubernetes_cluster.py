@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from gitopsd.adapters.cluster.below import is_workload_unwell
@@ -11,7 +11,7 @@ from gitopsd.adapters.cluster.contact import Tally
 from gitopsd.adapters.cluster.deleting import Deleter
 from gitopsd.adapters.cluster.discovery import Discovery, Resource
 from gitopsd.adapters.cluster.lanes import Lanes
-from gitopsd.adapters.cluster.leftovers import read_leftovers
+from gitopsd.adapters.cluster.leftovers import Leftovers
 from gitopsd.adapters.cluster.memory import Memory
 from gitopsd.adapters.cluster.observation import Observation
 from gitopsd.adapters.cluster.omissions import AUTOSCALER, omissions
@@ -21,6 +21,7 @@ from gitopsd.adapters.cluster.reading import Reader
 from gitopsd.adapters.cluster.recreation import Recreation
 from gitopsd.adapters.cluster.transport import Line, Transport
 from gitopsd.adapters.cluster.watches import Wake, Watches
+from gitopsd.adapters.cluster.watching import Scope
 from gitopsd.adapters.cluster.writing import Writer
 from gitopsd.core.model import Applied, Body, Desired, Environment, Inventory, Live, LiveObject, ObjectRef, Sight
 from gitopsd.core.plan import Change, Prune
@@ -47,8 +48,10 @@ class KubernetesCluster:
     def observe(self, environment: Environment, desired: Desired, inventory: Inventory, since: datetime | None) -> Live:
         """See ``ports.Cluster``."""
         reader = self._reader(environment)
-        refs = {manifest.ref: None for manifest in desired.manifests}
-        self._memory.keep_only(environment.name, refs)
+        wanted = frozenset(manifest.ref for manifest in desired.manifests)
+        self._memory.keep_only(environment.name, wanted | inventory.keys())
+        self._follow(environment, wanted | inventory.keys())
+        freshness = self._watches or _NothingIsFresh()
         observation = Observation(
             environment=environment,
             inventory=inventory,
@@ -56,15 +59,21 @@ class KubernetesCluster:
             reader=reader,
             previewer=Previewer(reader.line, self._discovery, Bringers.of(desired.manifests)),
             memory=self._memory,
-            freshness=self._watches or _NothingIsFresh(),
+            freshness=freshness,
             lanes=self._lanes,
         )
-        self._follow(environment, frozenset((*refs, *inventory)))
+        leftovers = Leftovers(
+            environment=environment,
+            inventory=inventory,
+            reader=reader,
+            memory=self._memory,
+            freshness=freshness,
+            lanes=self._lanes,
+        )
         sights = observation.sights(desired)
         self._follow_pods(environment, sights)
-        leftovers = read_leftovers(reader, self._lanes, environment, inventory, inventory.keys() - refs.keys())
-        blind_s = self.api.contact.blind_s((self._clock.now() - since).total_seconds()) if since else 0.0
-        return Live(sights=sights, leftovers=leftovers.present, unsure=leftovers.unsure, blind_s=blind_s)
+        found = leftovers.find(inventory.keys() - wanted)
+        return Live(sights=sights, leftovers=found.present, unsure=found.unsure, blind_s=self._blind_s(since))
 
     def apply(self, environment: Environment, changes: Sequence[Change]) -> tuple[Applied, ...]:
         """See ``ports.Cluster``."""
@@ -112,6 +121,14 @@ class KubernetesCluster:
         """From now on follow what is looked at; ``wake`` is told which environment has news."""
         self._watches = Watches(self.api, self._memory, wake)
 
+    def watch_configmaps(self, namespace: str, selector: str, tell: Callable[[str, str], None]) -> Callable[[], bool]:
+        """Tell the name and version of each of these that changes; the answer asks whether all of them are told."""
+        if self._watches is None:
+            return lambda: False
+        scope = Scope(path=f"/api/v1/namespaces/{namespace}/configmaps", selector=selector)
+        watch = self._watches.follow_collection(scope, tell)
+        return lambda: watch.is_live
+
     def stop(self) -> None:
         """End all waiting and all threads."""
         self._stopping.set()
@@ -119,6 +136,9 @@ class KubernetesCluster:
             self._watches.stop()
         self.api.close()
         self._lanes.close()
+
+    def _blind_s(self, since: datetime | None) -> float:
+        return self.api.contact.blind_s((self._clock.now() - since).total_seconds()) if since else 0.0
 
     def _reader(self, environment: Environment) -> Reader:
         return Reader(Line(self.api, environment), self._discovery)

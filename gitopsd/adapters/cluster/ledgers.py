@@ -142,6 +142,31 @@ class Stirrings:
         """See ``Ledger``."""
 
 
+class Tidings:
+    """Names and versions of a few objects, told as they come; a deletion has a version of its own, newer than any."""
+
+    def __init__(self, tell: Callable[[str, str], None]) -> None:
+        self._tell = tell
+        self._names: frozenset[str] = frozenset()
+
+    def begin(self, items: Iterable[Item], version: str) -> None:
+        """See ``Ledger``; what was there and is no longer listed was deleted."""
+        listed = {item.metadata.name: item.metadata.resourceVersion for item in items}
+        missed = dict.fromkeys(self._names - listed.keys(), version)
+        self._names = frozenset(listed)
+        for name, newest in (listed | missed).items():
+            self._tell(name, newest)
+
+    def note(self, kind_of_event: str, item: Item) -> None:
+        """See ``Ledger``."""
+        name = frozenset({item.metadata.name})
+        self._names = self._names - name if kind_of_event == DELETED else self._names | name
+        self._tell(item.metadata.name, item.metadata.resourceVersion)
+
+    def reach(self, version: str) -> None:
+        """See ``Ledger``."""
+
+
 def is_newer(version: str, *, than: str) -> bool:
     """Return whether a version of a kind's objects is newer than another; False when they cannot be compared."""
     return version.isdecimal() and than.isdecimal() and int(version) > int(than)

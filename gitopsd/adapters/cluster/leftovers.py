@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gitopsd.adapters.cluster.discovery import Resource
 from gitopsd.adapters.cluster.lanes import Lanes
+from gitopsd.adapters.cluster.memory import Freshness, Memory, Remembered
 from gitopsd.adapters.cluster.reading import Reader
 from gitopsd.adapters.cluster.seeing import live_object
 from gitopsd.core import ownership
@@ -16,6 +17,7 @@ from gitopsd.core.health import assess
 from gitopsd.core.model import Body, Environment, Inventory, LiveObject, ObjectRef
 
 CRD = "CustomResourceDefinition"
+LEFT_OVER = "left over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,28 +28,53 @@ class Found:
     unsure: frozenset[ObjectRef] = frozenset()
 
 
-def read_leftovers(
-    reader: Reader, lanes: Lanes, environment: Environment, inventory: Inventory, refs: Iterable[ObjectRef]
-) -> Found:
-    """Read each of them by itself. One that cannot be read is unsure, and stands in nobody's way.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftovers:
+    """Reads them for one environment."""
 
-    Raises:
-        ClusterError: the API server does not answer at all, or refuses our credentials.
-    """
+    environment: Environment
+    inventory: Inventory
+    reader: Reader
+    memory: Memory
+    freshness: Freshness
+    lanes: Lanes
 
-    def look(ref: ObjectRef) -> tuple[ObjectRef, LiveObject | None, bool]:
+    def find(self, refs: Iterable[ObjectRef]) -> Found:
+        """Look at each of them by itself. One that cannot be read is unsure, and stands in nobody's way.
+
+        Raises:
+            ClusterError: the API server does not answer at all.
+        """
+        seen = self.lanes.each(self._look, sorted(refs))
+        return Found(
+            present={ref: found for ref, found, is_sure in seen if is_sure},
+            unsure=frozenset(ref for ref, _, is_sure in seen if not is_sure),
+        )
+
+    def _look(self, ref: ObjectRef) -> tuple[ObjectRef, LiveObject | None, bool]:
         try:
-            return ref, _read(reader, environment, ref, inventory[ref].uid), True
+            return ref, self._read(ref), True
         except ClusterError as error:
             if error.problem.code == "CLUSTER_UNREACHABLE":
                 raise
             return ref, None, False
 
-    seen = lanes.each(look, sorted(refs))
-    return Found(
-        present={ref: found for ref, found, is_sure in seen if is_sure},
-        unsure=frozenset(ref for ref, _, is_sure in seen if not is_sure),
-    )
+    def _read(self, ref: ObjectRef) -> LiveObject | None:
+        resource = self.reader.discovery.serving(ref.group, ref.kind)
+        if resource is None:
+            return None
+        name, known_as = self.environment.name, f"{LEFT_OVER} {self.inventory[ref].uid}"
+        remembered = self.memory.recall(name, ref)
+        if remembered and remembered.digest == known_as and self.freshness.is_unchanged(resource, remembered.live):
+            return remembered.live
+        body = self.reader.get(resource, ref)
+        if body is None:
+            return None
+        protection = why_protected(self.reader, body, self.environment.apply_set, self.inventory[ref].uid)
+        found = live_object(self.environment, ref, body, assess(body), protection)
+        if ref.kind != CRD:
+            self.memory.keep(name, Remembered(live=replace(found, body=None), digest=known_as))
+        return found
 
 
 def why_protected(reader: Reader, body: Body, apply_set: str, uid: str) -> str:
@@ -56,15 +83,6 @@ def why_protected(reader: Reader, body: Body, apply_set: str, uid: str) -> str:
     if found or text(body, "kind") != CRD:
         return found
     return ownership.protection(body, apply_set, uid, has_instances=_has_instances(reader, body))
-
-
-def _read(reader: Reader, environment: Environment, ref: ObjectRef, uid: str) -> LiveObject | None:
-    resource = reader.discovery.serving(ref.group, ref.kind)
-    body = reader.get(resource, ref) if resource else None
-    if body is None:
-        return None
-    protection = why_protected(reader, body, environment.apply_set, uid)
-    return live_object(environment, ref, body, assess(body), protection)
 
 
 def _has_instances(reader: Reader, body: Body) -> bool:

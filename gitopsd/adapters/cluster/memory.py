@@ -5,9 +5,11 @@ A memory is no evidence by itself: whoever uses it asks first whether the object
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
+from gitopsd.adapters.cluster.discovery import Resource
 from gitopsd.core.model import LiveObject, ObjectRef
 
 
@@ -15,12 +17,20 @@ from gitopsd.core.model import LiveObject, ObjectRef
 class Remembered:
     """An object as last seen, without its body.
 
-    ``digest`` and ``omit``: the manifest, and what was left out of it, that the object was found equal to.
+    ``digest`` and ``omit``: the manifest, and what was left out of it, that the object was found equal to; or the
+    words by which a leftover was known.
     """
 
     live: LiveObject
     digest: str
     omit: tuple[str, ...] = ()
+
+
+class Freshness(Protocol):
+    """Whoever knows what changed since."""
+
+    def is_unchanged(self, resource: Resource, live: LiveObject) -> bool:
+        """Return whether nothing happened to the object since this version of it was seen. No doubt allowed."""
 
 
 class Memory:
@@ -43,7 +53,7 @@ class Memory:
         for ref in refs:
             seen.pop(ref, None)
 
-    def keep_only(self, environment: str, refs: Mapping[ObjectRef, object]) -> None:
+    def keep_only(self, environment: str, refs: frozenset[ObjectRef]) -> None:
         """Forget all other objects: the bound is the environment's own size."""
         seen = self._seen.get(environment, {})
         self.drop(environment, [ref for ref in seen if ref not in refs])

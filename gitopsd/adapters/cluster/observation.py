@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from gitopsd.adapters.cluster.batches import read_many
 from gitopsd.adapters.cluster.below import read_below
 from gitopsd.adapters.cluster.discovery import Resource
 from gitopsd.adapters.cluster.examination import Examiner, Look
 from gitopsd.adapters.cluster.lanes import Lanes
-from gitopsd.adapters.cluster.memory import Memory
+from gitopsd.adapters.cluster.memory import Freshness, Memory
 from gitopsd.adapters.cluster.omissions import Omissions
 from gitopsd.adapters.cluster.previews import Previewer
 from gitopsd.adapters.cluster.reading import Reader
@@ -28,7 +27,6 @@ from gitopsd.core.model import (
     Environment,
     Inventory,
     Item,
-    LiveObject,
     Manifest,
     ObjectRef,
     Preview,
@@ -38,13 +36,6 @@ from gitopsd.core.model import (
 
 _NO_KIND = Deferred("its kind is not served yet")
 _NO_NAMESPACE = Deferred("its namespace is not there yet")
-
-
-class Freshness(Protocol):
-    """Whoever knows what changed since."""
-
-    def is_unchanged(self, resource: Resource, live: LiveObject) -> bool:
-        """Return whether nothing happened to the object since this version of it was seen. No doubt allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from gitopsd.adapters.cluster.below import PODS
 from gitopsd.adapters.cluster.discovery import Resource
-from gitopsd.adapters.cluster.ledgers import Autoscalers, Stirrings, Versions
+from gitopsd.adapters.cluster.ledgers import Autoscalers, Stirrings, Tidings, Versions
 from gitopsd.adapters.cluster.memory import Memory
 from gitopsd.adapters.cluster.omissions import targets
 from gitopsd.adapters.cluster.transport import Transport
@@ -32,6 +32,7 @@ class Watches:
         self._kinds: dict[tuple[str, str], tuple[Watch, Versions]] = {}
         self._autoscalers: tuple[Watch, Autoscalers] | None = None
         self._pods: dict[str, tuple[Watch, set[str]]] = {}
+        self._collections: list[Watch] = []
         self._wanted: dict[str, frozenset[ObjectRef]] = {}
 
     def follow(self, environment: str, refs: frozenset[ObjectRef], resources: Iterable[Resource]) -> None:
@@ -64,6 +65,13 @@ class Watches:
                     del self._pods[namespace]
                     watch.stop()
 
+    def follow_collection(self, scope: Scope, tell: Callable[[str, str], None]) -> Watch:
+        """Follow a few objects of our own; ``tell`` gets the name and version of each that changes."""
+        watch = self._started(scope, Tidings(tell))
+        with self._lock:
+            self._collections.append(watch)
+        return watch
+
     def is_unchanged(self, resource: Resource, live: LiveObject) -> bool:
         """See ``observation.Freshness``."""
         watch, ledger = self._kinds.get((resource.group, resource.kind), (None, None))
@@ -84,7 +92,7 @@ class Watches:
         """Hang up everywhere, and wait a moment for the threads."""
         with self._lock:
             watches = [watch for watch, _ in self._kinds.values()] + [watch for watch, _ in self._pods.values()]
-            watches += [self._autoscalers[0]] if self._autoscalers else []
+            watches += [*self._collections, *([self._autoscalers[0]] if self._autoscalers else [])]
         for watch in watches:
             watch.stop()
         deadline = time.monotonic() + STOP_S_MAX
@@ -104,7 +112,7 @@ class Watches:
 
         return self._started(Scope(path=PODS.collection(namespace)), Stirrings(stirred)), names
 
-    def _started(self, scope: Scope, ledger: Versions | Autoscalers | Stirrings) -> Watch:
+    def _started(self, scope: Scope, ledger: Versions | Autoscalers | Stirrings | Tidings) -> Watch:
         watch = Watch(self._transport, scope, ledger)
         watch.start()
         return watch

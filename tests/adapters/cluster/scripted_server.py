@@ -38,6 +38,7 @@ class ScriptedServer:
 
     replies: Sequence[Reply]
     asked: list[Asked] = field(default_factory=list)
+    hung_up: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -88,7 +89,9 @@ class ScriptedServer:
             self._send(connection, reply)
             if reply.hang_up:
                 break
+        stream.close()
         connection.close()
+        self.hung_up.set()
 
     def _send(self, connection: socket.socket, reply: Reply) -> None:
         if not reply.drip_s:

@@ -21,7 +21,7 @@ class FakeRoad:
     bodies: dict[str, Json]
     asked: list[str] = field(default_factory=list)
 
-    def send(self, call: Call, *, accept: str = "", **_: object) -> Answer:  # noqa: ARG002
+    def send(self, call: Call, *, accept: str = "", **_: object) -> Answer:
         self.asked.append(call.path)
         if call.path not in self.bodies:
             raise ClusterError(Problem(code="CLUSTER_UNREACHABLE", stage=Stage.PLAN, message="no answer"))
