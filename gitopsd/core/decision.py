@@ -80,6 +80,8 @@ def decide(target: Target, desired: Desired, plan: Plan, verdict: Verdict, recor
         return _give_up(target, desired, plan, verdict, record)
     if plan.rejections or plan.conflicts:
         return Held((*plan.rejections, *plan.conflicts))
+    if blocker := _unready_dependency(target, desired, plan, record):
+        return Watch(f"waits for environment {blocker}")
     if plan.changes or record.current != plan.digest:
         return Apply(plan.changes, begins=record.current != plan.digest)
     if rollout and (plan.waiting or verdict.outcome is not Outcome.HEALTHY):
@@ -87,6 +89,13 @@ def decide(target: Target, desired: Desired, plan: Plan, verdict: Verdict, recor
     if rollout or plan.prunes:
         return Keep()
     return Rest()
+
+
+def _unready_dependency(target: Target, desired: Desired, plan: Plan, record: Record) -> str:
+    """Name an environment that must be ready before this one begins anything new; going back waits for nobody."""
+    if target.going_back or record.current == plan.digest:
+        return ""
+    return next((name for name in desired.settings.depends_on if name not in target.others.ready), "")
 
 
 def _give_up(target: Target, desired: Desired, plan: Plan, verdict: Verdict, record: Record) -> Decision:

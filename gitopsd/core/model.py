@@ -270,10 +270,14 @@ class Live:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Others:
-    """What the other environments want at this moment; ``known`` are the ones that have said so since we started."""
+    """What the other environments want at this moment; ``known`` are the ones that have said so since we started.
+
+    ``ready`` are the ones that are at what Git wants of them, kept.
+    """
 
     wants: Mapping[ObjectRef, str] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
+    ready: frozenset[str] = frozenset()
 
     def gave_up(self, ref: ObjectRef, environment: str) -> bool:
         """Return whether that environment surely wants the object no more."""

@@ -18,6 +18,7 @@ from loguru import logger
 from gitopsd import __version__
 from gitopsd.adapters.clock import SystemClock
 from gitopsd.config import load_config
+from gitopsd.core.applyset import ID, parent_name
 from gitopsd.core.errors import ClusterError, ConfigError, GitopsdError, Problem, Stage
 from gitopsd.core.model import Environment
 from gitopsd.core.passes import Look
@@ -45,6 +46,7 @@ class Daemon:
         self._house = house
         self._engine = Engine(house)
         self._started_at: datetime | None = None
+        self._hears: Callable[[], bool] = lambda: False
 
     @property
     def environments(self) -> Mapping[str, Environment]:
@@ -140,6 +142,7 @@ class Daemon:
                 elector.start()
                 stack.callback(elector.stop)
             house.cluster.start_watches(engine.wake)
+            self._hears = house.cluster.watch_configmaps(house.config.namespace, ID, self._record_changed)
             stack.callback(house.cluster.stop)
             engine.start()
             stack.callback(engine.stop)
@@ -165,11 +168,21 @@ class Daemon:
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         scheduler = BackgroundScheduler(job_defaults=defaults, timezone="UTC")
         for source in self._house.config.sources:
-            scheduler.add_job(
-                self._engine.tick, "interval", seconds=source.poll, jitter=source.poll / 10, args=[source.name]
-            )
+            scheduler.add_job(self._tick, "interval", seconds=source.poll, jitter=source.poll / 10, args=[source.name])
         scheduler.start()
         return scheduler
+
+    def _tick(self, source: str) -> None:
+        if not self._hears():
+            # Nobody would tell us that a person changed a record: read them again.
+            self._house.store.invalidate()
+        self._engine.tick(source)
+
+    def _record_changed(self, name: str, version: str) -> None:
+        """A record has this version: unless we wrote that ourselves, look at its environment now."""
+        for environment in self._engine.environments:
+            if parent_name(environment) == name and self._house.store.notice(environment, version):
+                self._engine.wake(environment)
 
     def _lead(self, leads: bool) -> None:  # noqa: FBT001 — the elector's callback
         logger.bind(holder=self._house.fence.holder).info("leading" if leads else "not leading")

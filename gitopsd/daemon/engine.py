@@ -155,6 +155,7 @@ class Engine:
     def _did(self, name: str, latest: Pass) -> float:
         before = self.board.environments[name].latest
         self.board.saw(name, latest)
+        self.house.claims.settled(name, is_ready=isinstance(latest.decision, Rest) and _is_followed(latest))
         if before is None or type(before.decision) is not type(latest.decision):
             _log(name, latest)
         return self._next_look_s(latest.decision, self.environments[name])
@@ -171,6 +172,7 @@ class Engine:
                 return poll_s * random.uniform(0.9, 1.1)  # noqa: S311 — jitter, not a secret
 
     def _could_not(self, name: str, problems: tuple[Problem, ...], error: Exception) -> float:
+        self.house.claims.settled(name, is_ready=False)
         count = self.board.failed(name, problems, _class_of(error), self.house.clock.now())
         if count == 1:
             logger.bind(environment=name, code=problems[0].code, where=problems[0].where).error(problems[0].message)
@@ -179,6 +181,11 @@ class Engine:
         if not getattr(error, "retry", False):
             return self.house.config.poll_s(self.environments[name].source)
         return float(min(RETRY_MAX_S, RETRY_MIN_S * 2 ** min(count - 1, 10)))
+
+
+def _is_followed(latest: Pass) -> bool:
+    """Whether the environment is at what Git wants, and not at something older."""
+    return latest.look is not None and not latest.look.target.going_back
 
 
 def _fate(latest: Pass) -> Fate:

@@ -127,11 +127,11 @@ class House:
         )
 
 
-def wire(config: Config, clock: Clock) -> House:
-    """Build it all; nothing is started, and nobody is asked anything."""
+def wire(config: Config, clock: Clock, road: Callable[..., Transport] = Transport) -> House:
+    """Build it all; nothing is started, and nobody is asked anything. ``road`` makes the transport to the cluster."""
     fence, times, claims = Fence(), StageTimes(), LocalClaims()
     login = credentials(str(config.kubeconfig or ""), config.context)
-    transport = Transport(login, fence=fence)
+    transport = road(login, fence=fence)
     sources = {one.name: _source(one, config, clock) for one in config.sources}
     source = Sources(sources)
     cluster, store = KubernetesCluster(transport, clock), ClusterStore(transport, config.namespace)

@@ -6,6 +6,7 @@ import pytest
 
 from gitopsd.core.decision import Apply, Halt, Held, Keep, Rest, Revert, Watch, decide
 from gitopsd.core.errors import Problem, Stage
+from gitopsd.core.model import Others
 from gitopsd.core.plan import Action, Cause, Change, Plan, Prune
 from gitopsd.core.record import Kept, Record, Trigger
 from gitopsd.core.settings import OnFailure, Settings
@@ -92,6 +93,30 @@ RESTING = record(rolling=False)
 )
 def test_the_next_step(step, expected):
     assert step == expected
+
+
+def test_a_new_digest_waits_for_the_environments_it_depends_on():
+    waiting = desired(WEB, settings=Settings(depends_on=("staging/database",)))
+    older = record(rolling=False, current="old")
+
+    def step(*ready):
+        target = Target(digest="new", trigger=Trigger.COMMIT, others=Others(ready=frozenset(ready)))
+        return decide(target, waiting, CHANGED, HEALTHY, older)
+
+    assert step() == Watch("waits for environment staging/database")
+    assert step("staging/database") == Apply(CHANGED.changes, begins=True)
+
+
+def test_drift_and_going_back_wait_for_nobody():
+    waiting = desired(WEB, settings=Settings(depends_on=("staging/database",)))
+    back = Target(digest="new", trigger=Trigger.REVERT)
+
+    assert decide(Target(digest="new", trigger=Trigger.COMMIT), waiting, CHANGED, HEALTHY, RESTING) == Apply(
+        CHANGED.changes
+    )
+    assert decide(back, waiting, CHANGED, HEALTHY, record(rolling=False, current="bad")) == Apply(
+        CHANGED.changes, begins=True
+    )
 
 
 def after_failure(**more):
