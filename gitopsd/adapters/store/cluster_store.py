@@ -5,6 +5,7 @@ What is remembered is asked for no more; nothing is remembered of an environment
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,6 +24,7 @@ class ClusterStore:
         self._records = Records(api, namespace)
         self._snapshots = Snapshots(api, namespace)
         self._remembered: Memory[Record] = Memory()
+        self._turns: dict[str, threading.Lock] = {}
 
     def load(self, environment: Environment) -> Record:
         """See ``ports.Store``. Costs no request while it is remembered."""
@@ -36,10 +38,11 @@ class ClusterStore:
 
     def save(self, environment: Environment, record: Record) -> Record:
         """See ``ports.Store``."""
-        asked_at = self._remembered.mark(environment.name)
-        with self._forgetting_on_error(environment):
-            saved = self._records.save(environment.name, record)
-        self._remembered.keep(saved, asked_at)
+        with self._turn(environment.name):
+            asked_at = self._remembered.mark(environment.name)
+            with self._forgetting_on_error(environment):
+                saved = self._records.save(environment.name, record)
+            self._remembered.keep(saved, asked_at)
         return saved
 
     def keep_snapshot(self, environment: Environment, desired: Desired, needed: frozenset[str]) -> None:
@@ -52,10 +55,25 @@ class ClusterStore:
         with self._forgetting_on_error(environment):
             return self._snapshots.recall(environment.name, digest)
 
+    def notice(self, environment_name: str, version: str) -> bool:
+        """Hear that the record has, or had when it was deleted, this version; return whether that was news.
+
+        Waits for a save under way: its version is no news, but nobody can know that before its answer.
+        """
+        with self._turn(environment_name):
+            known = self._remembered.get(environment_name)
+            if known is not None and not _may_be_newer(version, known.version):
+                return False
+            self.invalidate(environment_name)
+            return True
+
     def invalidate(self, environment_name: str | None = None) -> None:
         """Ask the cluster again about this environment, or about all: its record changed, or we led no more."""
         self._remembered.forget(environment_name)
         self._snapshots.forget(environment_name)
+
+    def _turn(self, environment_name: str) -> threading.Lock:
+        return self._turns.setdefault(environment_name, threading.Lock())
 
     @contextmanager
     def _forgetting_on_error(self, environment: Environment) -> Iterator[None]:
@@ -64,3 +82,10 @@ class ClusterStore:
         except BaseException:
             self.invalidate(environment.name)
             raise
+
+
+def _may_be_newer(version: str, known: str) -> bool:
+    """Whether it could be; versions that are no numbers can only be told apart."""
+    if version.isdecimal() and known.isdecimal():
+        return int(version) > int(known)
+    return version != known
