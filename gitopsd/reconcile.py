@@ -6,13 +6,13 @@ do. It is short: nothing in it waits for a rollout.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
 
 from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Watch, decide
 from gitopsd.core.errors import ClusterError, Problem, SourceError, Stage
-from gitopsd.core.model import Applied, Environment
+from gitopsd.core.model import Accepted, Applied, Environment
 from gitopsd.core.passes import Git, Look, Pass
 from gitopsd.core.place import place
 from gitopsd.core.plan import Cause
@@ -114,12 +114,19 @@ def _apply(environment: Environment, decision: Apply, look: Look, record: Record
         needed = record.snapshots_needed | {look.desired.digest}
         ports.store.keep_snapshot(environment, look.desired, needed)
         meant = meant.begin(look.desired, _rollout(look, record))
+    meant = meant.warned(_warnings(decision))
     meant = _save(environment, record, meant, ports)
     answers = ports.cluster.apply(environment, decision.changes) if decision.changes else ()
     done = meant.wrote(answers, {change.ref: change.manifest.digest for change in decision.changes})
     done = _save(environment, meant, done, ports)
     _raise_for(answers)
     return done
+
+
+def _warnings(decision: Apply) -> Iterator[str]:
+    for change in decision.changes:
+        if isinstance(change.sight.preview, Accepted):
+            yield from (f"{change.ref}: {warning}" for warning in change.sight.preview.warnings)
 
 
 def _rollout(look: Look, record: Record) -> Rollout:

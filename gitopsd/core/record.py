@@ -16,6 +16,8 @@ from gitopsd.core.model import Applied, Desired, Inventory, Item, ObjectRef, Rev
 HISTORY_MAX = 20
 HELD_MAX = 20
 KEPT_MAX = 3
+WARNINGS_MAX = 20
+WARNING_CHARS_MAX = 300
 CORRECTIONS_WINDOW_S = 600.0
 
 GITOPSD = "gitopsd"
@@ -109,8 +111,8 @@ class Entry:
 class Record:
     """All of it.
 
-    ``current`` is the digest that was last begun: where the cluster is, or is going. ``version`` is the store's token
-    for compare-and-swap; empty = never saved.
+    ``current`` is the digest that was last begun: where the cluster is, or is going; ``warnings`` is what the API
+    server had to say about it. ``version`` is the store's token for compare-and-swap; empty = never saved.
     """
 
     current: str = ""
@@ -121,6 +123,7 @@ class Record:
     history: tuple[Entry, ...] = ()
     suspended: Suspension | None = None
     corrections: Mapping[ObjectRef, tuple[datetime, ...]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     version: str = ""
 
     @property
@@ -145,7 +148,14 @@ class Record:
             for manifest in desired.manifests
             if manifest.ref not in self.inventory
         }
-        return replace(self, inventory={**self.inventory, **added}, rollout=rollout, current=desired.digest)
+        return replace(
+            self, inventory={**self.inventory, **added}, rollout=rollout, current=desired.digest, warnings=()
+        )
+
+    def warned(self, warnings: Iterable[str]) -> Record:
+        """Remember what the server warned of, each thing once."""
+        known = tuple(dict.fromkeys((*self.warnings, *(warning[:WARNING_CHARS_MAX] for warning in warnings))))
+        return replace(self, warnings=known[:WARNINGS_MAX])
 
     def wrote(self, answers: Iterable[Applied], digests: Mapping[ObjectRef, str]) -> Record:
         """Remember what the server answered; ``digests`` are those of the manifests that were sent."""

@@ -69,6 +69,7 @@ class _State:
     kept: tuple[Kept, ...]
     held: tuple[Hold, ...]
     history: tuple[Entry, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +142,7 @@ def _state(record: Record, checksum: str) -> _State:
         kept=record.kept,
         held=tuple(record.held.values()),
         history=record.history,
+        warnings=record.warnings,
     )
 
 
@@ -196,6 +198,7 @@ def _record(state: _State, objects: _Objects) -> Record:
         kept=state.kept,
         held={hold.digest: hold for hold in state.held},
         history=state.history,
+        warnings=state.warnings,
         suspended=state.suspended,
         corrections={refs[at]: times for at, times in objects.corrections},
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 
+from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.health import public_word
 from gitopsd.core.model import HealthStatus, Json, LiveObject, Manifest, ObjectRef
 from gitopsd.core.passes import Look
@@ -82,8 +83,16 @@ def _usual(view: EnvironmentView) -> dict[str, Json]:
         writes=dict(view.writes),
         requests=view.requests,
         problems=bounded(problem_json(problem) for problem in problems(view)),
-        warnings=bounded(problem_json(problem) for problem in look.desired.warnings) if look else None,
+        warnings=bounded(_warnings(record, look)),
     )
+
+
+def _warnings(record: Record, look: Look | None) -> Iterator[Json]:
+    """Of the repository's files, and of the API server about what was applied."""
+    if look:
+        yield from (problem_json(problem) for problem in look.desired.warnings)
+    for said in record.warnings:
+        yield problem_json(Problem(code="SERVER_WARNING", stage=Stage.APPLY, message=said))
 
 
 def _sync(view: EnvironmentView) -> Mapping[str, Json]:

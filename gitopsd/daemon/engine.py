@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -26,7 +26,6 @@ from gitopsd.daemon.queue import WakeQueue
 from gitopsd.daemon.wiring import House
 from gitopsd.reconcile import reconcile
 
-SOURCE_KEY = "source:"
 WATCH_LOOK_S = 5.0
 RETRY_MIN_S = 1.0
 RETRY_MAX_S = 60.0
@@ -35,11 +34,15 @@ STOP_DEADLINE_S = 20.0
 
 @dataclass(eq=False)
 class Engine:
-    """The workers and what they share. ``environments`` is replaced whole, never changed."""
+    """The workers and what they share. ``environments`` is replaced whole, never changed.
+
+    Sources have a queue and a worker each of their own, so a repository that hangs holds up no environment.
+    """
 
     house: House
     board: Board = field(default_factory=Board)
     queue: WakeQueue = field(default_factory=WakeQueue)
+    fetches: WakeQueue = field(default_factory=WakeQueue)
     environments: Mapping[str, Environment] = field(default_factory=dict)
     ticked_at: float = field(default_factory=time.monotonic)
     _workers: list[threading.Thread] = field(default_factory=list)
@@ -52,16 +55,19 @@ class Engine:
 
     def start(self) -> None:
         """Start the workers; everything begins with a fetch of every source."""
-        for number in range(self.house.config.workers):
-            worker = threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
+        passes = [(f"pass-{number}", self.queue, self._pass) for number in range(self.house.config.workers)]
+        fetches = [(f"fetch-{name}", self.fetches, self._fetch) for name in self.house.sources]
+        for name, queue, deed in (*passes, *fetches):
+            worker = threading.Thread(target=self._work, args=(queue, deed), name=name, daemon=True)
             worker.start()
             self._workers.append(worker)
         for name in self.house.sources:
-            self.queue.wake(SOURCE_KEY + name)
+            self.fetches.wake(name)
 
     def stop(self) -> None:
         """Let the calls in flight end, within the deadline."""
         self.queue.close()
+        self.fetches.close()
         until = time.monotonic() + STOP_DEADLINE_S
         for worker in self._workers:
             worker.join(max(0.0, until - time.monotonic()))
@@ -69,7 +75,7 @@ class Engine:
     def tick(self, source: str) -> None:
         """The scheduler's beat."""
         self.ticked_at = time.monotonic()
-        self.queue.wake(SOURCE_KEY + source)
+        self.fetches.wake(source)
 
     def wake(self, environment: str) -> None:
         """Something happened to an environment: look soon."""
@@ -81,23 +87,20 @@ class Engine:
         for name in self.environments:
             self.queue.wake(name)
 
-    def _work(self) -> None:
-        while (key := self.queue.take()) is not None:
+    def _work(self, queue: WakeQueue, deed: Callable[[str], None]) -> None:
+        while (key := queue.take()) is not None:
             try:
-                if key.startswith(SOURCE_KEY):
-                    self._fetch(key.removeprefix(SOURCE_KEY))
-                else:
-                    self._pass(key)
+                deed(key)
             except Exception:  # noqa: BLE001 — a worker that dies would stop its environments for ever
-                logger.exception("worker failed")
-                self.queue.wake(key, RETRY_MAX_S)
+                logger.exception("a worker stumbled over a bug of ours")
+                queue.wake(key, RETRY_MAX_S)
             finally:
-                self.queue.done(key)
+                queue.done(key)
 
     def _fetch(self, name: str) -> None:
         source, poll_s = self.house.sources[name], self.house.config.poll_s(name)
         # Re-armed first: the scheduler's clock may step, ours does not.
-        self.queue.wake(SOURCE_KEY + name, poll_s * 1.5)
+        self.fetches.wake(name, poll_s * 1.5)
         began = time.monotonic()
         news_s = 0.0
         try:
