@@ -158,6 +158,9 @@ class Change:
         found = self._wired.look(name)[name]
         if isinstance(found, GitopsdError):
             raise found
+        refused = found.target.hold
+        if refused:
+            return Content(refused.digest, refused.revision)
         return Content(found.desired.digest, found.desired.revision)
 
     def _say(self, view: EnvironmentView, output: Output) -> None:

@@ -49,6 +49,9 @@ def build(config: Path) -> Wired:
     Raises:
         ConfigError: the file is wrong.
     """
-    from gitopsd import daemon  # noqa: PLC0415 — it brings kubernetes, git and the web server with it
+    # They bring kubernetes, git and the web server with them.
+    from gitopsd import daemon  # noqa: PLC0415
+    from gitopsd.daemon.log import configure_logging  # noqa: PLC0415
 
+    configure_logging(only_errors=True)
     return daemon.build(config)

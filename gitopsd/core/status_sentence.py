@@ -26,9 +26,10 @@ def why(view: EnvironmentView) -> str:
 def told(problem: Problem) -> str:
     """Tell one problem: where, what, what came before it, what to do."""
     place = ": ".join(part for part in (problem.where, problem.ref) if part)
-    what = f"{place}: {problem.message}" if place else problem.message
+    said = problem.message.removesuffix(".")
+    what = f"{place}: {said}" if place else said
     cause = f" ({problem.cause})" if problem.cause and problem.cause not in problem.message else ""
-    return f"{what}{cause}" + (f"; {problem.hint}" if problem.hint else "")
+    return f"{what}{cause}" + (f"; {problem.hint.removesuffix('.')}" if problem.hint else "")
 
 
 def _pending(view: EnvironmentView) -> str:
@@ -70,7 +71,7 @@ def _reverting(view: EnvironmentView) -> str:
     hold = hold_in_force(view)
     if hold is None:
         return _also(view, f"going back to {_here(view)}")
-    return _also(view, f"{_refusal(hold, 'failed')}; going back to {_target(view, hold)}")
+    return _also(view, f"{_refusal(hold, 'failed')}{_further(view, hold)}; going back to {_target(view, hold)}")
 
 
 def _reverted(view: EnvironmentView) -> str:
@@ -80,7 +81,7 @@ def _reverted(view: EnvironmentView) -> str:
     name = view.environment.name
     lift = f"gitopsd release {name}"
     way_out = f"commit a fix, or try it again with: {lift}" if is_put_back(hold) else f"lift it with: {lift}"
-    return f"{_refusal(hold)}; running {_target(view, hold)} instead; {way_out}"
+    return f"{_refusal(hold)}{_further(view, hold)}; running {_target(view, hold)} instead; {way_out}"
 
 
 def _failed(view: EnvironmentView) -> str:
@@ -120,6 +121,17 @@ def _refusal(hold: Hold, happened: str = "was put back") -> str:
     if is_put_back(hold):
         return f"{short(hold.revision)} {happened} at {stamp(hold.since)} because {hold.why}"
     return f"{hold.by} holds {short(hold.revision)} since {stamp(hold.since)}" + (f": {hold.why}" if hold.why else "")
+
+
+def _further(view: EnvironmentView, hold: Hold) -> str:
+    """Tell of the person who later went back further than this hold did."""
+    later = [
+        one
+        for one in (view.known or Record()).held.values()
+        if one.back_to == hold.back_to and one.since > hold.since and not is_put_back(one)
+    ]
+    newest = max(later, key=lambda one: one.since, default=None)
+    return f"; then {_refusal(newest)}" if newest else ""
 
 
 def _target(view: EnvironmentView, hold: Hold) -> str:

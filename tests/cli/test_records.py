@@ -15,7 +15,19 @@ from gitopsd.core.errors import ConfigError, GitopsdError, PlanRefused, Supersed
 from gitopsd.core.model import Environment
 from gitopsd.core.passes import Look
 from gitopsd.core.record import Record
-from tests.core.views import AT_GOOD, BAD_SET, ENVIRONMENT, GIT_DOWN, GOOD_SET, KEPT, PUT_BACK, ROLLED_OUT, ROLLING_OUT
+from tests.core.views import (
+    AT_GOOD,
+    BAD_SET,
+    ENVIRONMENT,
+    GIT_DOWN,
+    GOOD_SET,
+    HOLD,
+    KEPT,
+    PUT_BACK,
+    READY,
+    ROLLED_OUT,
+    ROLLING_OUT,
+)
 from tests.fakes.clock import FakeClock
 from tests.fakes.store import FakeStore
 
@@ -106,6 +118,13 @@ def test_a_hold_of_what_is_to_come_asks_git():
     wired = FakeWired(seen=ROLLED_OUT.latest.look).at(AT_GOOD)
 
     assert Change(wired, NAME, "").wanted(AT_GOOD).digest == BAD_SET.digest
+
+
+def test_a_hold_of_what_is_held_already_is_known_as_that():
+    look = replace(READY.latest.look, target=replace(READY.latest.look.target, hold=HOLD))
+    wired = FakeWired(seen=look).at(PUT_BACK)
+
+    assert Change(wired, NAME, "").wanted(PUT_BACK).digest == HOLD.digest
 
 
 def test_a_hold_of_what_is_to_come_fails_while_git_is_silent():

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from gitopsd.cli.app import run_command
 from gitopsd.cli.changes import plan_json, show_diff, show_plan
@@ -47,11 +48,18 @@ FLEET = whole(
 )
 
 
-@pytest.mark.parametrize("output", [Output.TABLE, Output.WIDE, Output.NAME, Output.YAML])
+@pytest.mark.parametrize("output", [Output.TABLE, Output.WIDE, Output.NAME])
 def test_status_through_a_pipe(output, capsys, snapshot):
     show_status(status(FLEET), output)
 
     assert capsys.readouterr().out == snapshot
+
+
+@pytest.mark.parametrize(("output", "read"), [(Output.JSON, json.loads), (Output.YAML, yaml.safe_load)])
+def test_status_for_a_machine_is_the_whole_status(output, read, capsys):
+    show_status(status(FLEET), output)
+
+    assert read(capsys.readouterr().out) == status(FLEET)
 
 
 def test_status_through_a_pipe_is_one_line_an_environment(capsys):

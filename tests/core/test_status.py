@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -24,6 +25,7 @@ from tests.core.views import (
     FAILED_ENTRY,
     GIT_DOWN,
     GOOD_SET,
+    HOLD,
     PUT_BACK,
     READY,
     REVERTED,
@@ -87,6 +89,15 @@ def test_a_put_back_environment_says_which_commit_why_since_when_where_it_is_and
         f"gitopsd release {NAME}",
     ):
         assert part in sentence
+
+
+def test_a_person_who_went_back_further_is_named_too():
+    later = replace(HOLD, digest="3" * 64, by="ada", why="slow", since=HOLD.since + timedelta(minutes=1))
+    further = seen(BAD_SET, PUT_BACK.hold(later), Rest(), at=GOOD_SET)
+
+    assert "; then ada holds main@sha1:bbbbbbb since 2026-01-01T12:03:00Z: slow; running main@sha1:aaaaaaa" in why(
+        further
+    )
 
 
 def test_a_put_back_environment_shows_the_last_rollback_with_its_evidence():
