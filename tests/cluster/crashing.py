@@ -2,7 +2,7 @@
 
 In this process (``struck``), or in one of its own that gets a signal from itself:
 ``python -m tests.cluster.crashing run CONFIG TRACE SIGKILL before "PATCH configmaps/a 1"``.
-The trace is a file with one line per write, in order. Writes go out one by one, so that before and after are that.
+The trace is a file with one line per write, in order. Such writes go out one by one, so that before and after are that.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ Strike = Callable[[str, str], None]
 class Struck(Transport):
     """A transport that says of each write when it is about to go out, and when it was answered."""
 
-    def __init__(self, *arguments: Any, strike: Strike, **options: Any) -> None:
+    def __init__(self, *arguments: Any, strike: Strike, side_by_side: int = 1, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._strike = strike
-        self._turn = threading.Lock()
+        self._turn = threading.Semaphore(side_by_side)
         self._counts: Counter[str] = Counter()
 
     def send(self, call: Call, **options: Any) -> Answer:
@@ -62,9 +62,9 @@ class Struck(Transport):
         return f"{call.method} {place} {self._counts[f'{call.method} {place}']}"
 
 
-def struck(strike: Strike) -> Callable[..., Transport]:
+def struck(strike: Strike, *, side_by_side: int = 1) -> Callable[..., Transport]:
     """Return the road for ``wire`` on which each write is told, in this process."""
-    return partial(Struck, strike=strike)
+    return partial(Struck, strike=strike, side_by_side=side_by_side)
 
 
 @dataclass(frozen=True, slots=True)

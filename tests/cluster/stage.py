@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from gitopsd.adapters.cluster import Transport
 from gitopsd.config import load_config
 from gitopsd.core.record import Record
 from gitopsd.core.status_view import EnvironmentView, View
@@ -24,6 +25,7 @@ from gitopsd.daemon import Daemon
 from gitopsd.daemon.wiring import House, wire
 from rig.api import Api
 from rig.audit import AuditLog
+from rig.binaries import build
 from rig.pytest_plugin import TestCluster
 from rig.waiting import wait_for
 from tests.git_server import BareRepository, Entry, GitServer
@@ -50,7 +52,8 @@ class HastyClock:
 class Stage:
     """One environment, ``staging``, in one namespace of a real cluster. ``others`` are further ones, by name.
 
-    ``bounds`` are the namespaces it may use, if not only that one.
+    ``bounds`` are the namespaces it may use, if not only that one. ``more_sources`` and ``more_environments`` are
+    further entries of these lists in the operator's file.
     """
 
     cluster: TestCluster
@@ -62,7 +65,10 @@ class Stage:
     others: tuple[str, ...] = ()
     extra_config: str = ""
     bounds: str | None = None
+    more_sources: str = ""
+    more_environments: str = ""
     running: list[Daemon] = field(default_factory=list)
+    road: Callable[..., Transport] = Transport
 
     @property
     def api(self) -> Api:
@@ -91,14 +97,15 @@ class Stage:
         file = self.folder / "config.yaml"
         file.write_text(
             f"sources:\n  - name: environments\n    url: {self.server.url('environments')}\n    poll: 1s\n"
-            f"environments:\n{paths}\nnamespace: {self.namespace}\ncacheDir: {self.folder / 'cache'}\n"
+            f"{self.more_sources}environments:\n{paths}\n{self.more_environments}"
+            f"namespace: {self.namespace}\ncacheDir: {self.folder / 'cache'}\n"
             "server: {port: 0}\nleaderElection: {enabled: false}\n" + "\n".join(lines) + f"\n{self.extra_config}"
         )
         return file
 
     def house(self) -> House:
         """The adapters, wired, with this stage's clock."""
-        return wire(load_config(self.config()), HastyClock(self.factor))
+        return wire(load_config(self.config()), HastyClock(self.factor), self.road)
 
     def once(self, timeout_s: float = 60.0) -> EnvironmentView:
         """Make passes until all is at rest; return how ``staging`` is."""
@@ -146,6 +153,16 @@ class Stage:
                     child.kill()
                     child.wait()
 
+    def kubectl(self, *arguments: str, stdin: str = "", editor: str = "") -> str:
+        """Do something by hand in the test's namespace, as a person would; return what was printed."""
+        command = [build(("kubectl",))["kubectl"], "--kubeconfig", self.cluster.kubeconfig, "-n", self.namespace]
+        surroundings = {**os.environ, "KUBE_EDITOR": editor}
+        done = subprocess.run(
+            [*command, *arguments], input=stdin, capture_output=True, text=True, check=False, env=surroundings
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def get(self, collection: str, name: str) -> Mapping[str, object] | None:
         """Return an object of the test's namespace (``deployments``, ``configmaps``, …); None when it is not there."""
         return self.api.find(f"{self.path(collection)}/{name}")
@@ -190,12 +207,12 @@ def phase_is(daemon: Daemon, wanted: Phase, name: str = "staging") -> Callable[[
 
 def deployment(name: str, image: str = "registry.example/app:1", replicas: int = 1, **more: str) -> str:
     """A Deployment as text; images under ``rig.test/`` behave as docs/rig.md says."""
-    annotations = "".join(f"\n    {key}: {value!r}" for key, value in more.items())
+    annotations = "".join(f"\n    {key}: {value!r}" for key, value in more.items()) or " {}"
     return f"""apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {name}
-  annotations: {{}}{annotations}
+  annotations:{annotations}
 spec:
   replicas: {replicas}
   selector:
