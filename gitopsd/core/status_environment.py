@@ -83,7 +83,7 @@ def _usual(view: EnvironmentView) -> dict[str, Json]:
         writes=dict(view.writes),
         requests=view.requests,
         problems=bounded(problem_json(problem) for problem in problems(view)),
-        warnings=bounded(_warnings(record, look)),
+        warnings=bounded(_warnings(record, look)) if look else None,
     )
 
 

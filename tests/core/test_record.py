@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.model import Applied, Item
-from gitopsd.core.record import HELD_MAX, HISTORY_MAX, KEPT_MAX, Entry, Hold, Kept, Outcome, Record
+from gitopsd.core.record import HELD_MAX, HISTORY_MAX, KEPT_MAX, WARNINGS_MAX, Entry, Hold, Kept, Outcome, Record
 from tests.make import NOON, REVISION, desired, inventory, manifest, rollout
 
 WEB, CACHE = manifest("Deployment", "web"), manifest("Deployment", "cache")
@@ -100,3 +100,10 @@ def test_corrections_are_counted_and_forgotten_after_their_window():
 
     assert len(second.corrections[WEB.ref]) == 2
     assert len(later.corrections[WEB.ref]) == 1
+
+
+def test_warnings_are_kept_once_bounded_and_per_digest():
+    record = Record().warned(["old API", "old API", *(f"w{number}" for number in range(30))])
+
+    assert (record.warnings[0], len(record.warnings)) == ("old API", WARNINGS_MAX)
+    assert record.begin(desired(WEB), rollout()).warnings == ()
