@@ -47,6 +47,7 @@ class Engine:
     ticked_at: float = field(default_factory=time.monotonic)
     _workers: list[threading.Thread] = field(default_factory=list)
     _asked: set[str] = field(default_factory=set)
+    _following: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def expected(self) -> Collection[str] | None:
@@ -107,14 +108,21 @@ class Engine:
             if source.fetch().changed:
                 news_s = time.monotonic() - began
         except SourceError as error:
-            logger.bind(source=name, code=error.problem.code).warning("fetch failed")
+            self._log_failed_fetch(name, error)
         self.board.source(self.house.source_view(name, poll_s))
-        self._follow(name)
-        self._asked.add(name)
+        with self._following:
+            self._follow(name)
+            self._asked.add(name)
         for environment in self.environments.values():
             if environment.source == name:
                 self.house.times.add(environment.name, "fetch", news_s)
                 self.queue.wake(environment.name)
+
+    def _log_failed_fetch(self, name: str, error: SourceError) -> None:
+        """Once per change: a repository that stays away says nothing new."""
+        before = self.board.sources.get(name)
+        if before is None or before.error is None or before.error.code != error.problem.code:
+            logger.bind(source=name, code=error.problem.code).warning("fetch failed")
 
     def _follow(self, source: str) -> None:
         """Take up directories that are new; stop following the ones that are gone. Their objects stay as they are."""
