@@ -13,7 +13,7 @@ from gitopsd.ports import Call
 from rig.accounts import Account, account_kubeconfig, allow_everywhere, create_account
 from rig.faults import crashed, delayed, paused
 from rig.waiting import wait_for
-from tests.cluster.adapter_world import StillClock, desired
+from tests.cluster.adapter_world import StillClock, desired, manifest
 
 pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
 
@@ -114,6 +114,17 @@ def test_a_missing_right_names_the_verb_and_is_no_absence(on_api, api_cluster, t
 
     assert (refused.value.problem.code, refused.value.denied) == ("FORBIDDEN", True)
     assert 'cannot get resource "configmaps"' in refused.value.problem.cause
+
+
+def test_a_leftover_that_may_not_be_read_is_unsure(on_api, api_cluster, tmp_path):
+    on_api.run(on_api.config_map())
+    account = create_account(on_api.api, Account(on_api.namespace, "poor"))
+    kubeconfig = account_kubeconfig(api_cluster.kubeconfig, account, tmp_path / "kubeconfig")
+    cluster = KubernetesCluster(Transport(credentials(str(kubeconfig))), StillClock())
+    live = cluster.observe(on_api.environment, desired(), on_api.record.inventory, None)
+    cluster.stop()
+
+    assert (live.unsure, dict(live.leftovers)) == ({manifest(on_api.config_map()).ref}, {})
 
 
 def test_an_aggregated_group_that_is_down_makes_only_itself_unsure(on_api):

@@ -363,3 +363,24 @@ def test_after_the_end_there_are_errors_and_no_absences(on_api):
 
     with pytest.raises(ClusterError):
         on_api.observe(desired(on_api.config_map()))
+
+
+def test_an_ignored_field_that_is_ignored_no_more_is_put_back(on_api):
+    rules = Settings(ignore=(IgnoreRule(kind="ConfigMap", pointers=("/data/b",)),))
+    body = on_api.config_map(a="1", b="2")
+    on_api.run(body, settings=rules)
+    on_api.edit(body, {"data": {"b": "9"}})
+    on_api.run(body | {"data": {"a": "3", "b": "2"}}, settings=rules)
+
+    assert isinstance(on_api.sight(body | {"data": {"a": "3", "b": "2"}}).preview, Accepted)
+
+
+def test_a_quantity_that_the_server_writes_otherwise_is_no_drift(on_api):
+    body = on_api.deployment()
+    body["spec"]["template"]["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "0.5", "memory": "1024Mi"}}
+    on_api.run(body)
+    before = on_api.tally()
+
+    assert on_api.sight(body).preview is None
+    assert on_api.restarted().sight(body).preview is None
+    assert (on_api.tally() - before).patches == 0

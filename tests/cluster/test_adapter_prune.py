@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from gitopsd.adapters.cluster import Transport, credentials
+from gitopsd.adapters.cluster.deleting import Deleter
+from gitopsd.adapters.cluster.discovery import Discovery, Resource
+from gitopsd.adapters.cluster.reading import Reader
+from gitopsd.adapters.cluster.transport import Line
+from gitopsd.core.answers import Meaning, meaning_of
 from gitopsd.core.model import Item
 from gitopsd.core.plan import Prune
 from tests.cluster.adapter_world import manifest
@@ -106,6 +112,37 @@ def test_an_inventory_without_a_uid_deletes_nothing(on_api):
     on_api.record = on_api.record.learn({manifest(body).ref: Item()})
 
     assert code(on_api.prune(body)) == "PRUNE_PROTECTED"
+
+
+def delete_as_read(world, body, read):
+    """Delete what was read before."""
+    transport = Transport(credentials(str(world.kubeconfig)))
+    deleter = Deleter(Reader(Line(transport, world.environment), Discovery(transport)), lambda _: False)
+    resource = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
+    answer = deleter.delete(resource, manifest(body).ref, read)
+    transport.close()
+    return meaning_of(answer.status, answer.body)
+
+
+def test_an_object_that_changed_after_it_was_read_is_not_deleted(on_api):
+    body = on_api.config_map()
+    on_api.run(body)
+    read = on_api.live(body)
+    on_api.edit(body, {"data": {"b": "2"}})
+
+    assert delete_as_read(on_api, body, read) is Meaning.OBJECT_CHANGED
+    assert on_api.live(body)
+
+
+def test_an_object_that_was_made_anew_after_it_was_read_is_not_deleted(on_api):
+    body = on_api.config_map()
+    on_api.run(body)
+    read = on_api.live(body)
+    on_api.api.delete(on_api.path(body))
+    on_api.api.create(on_api.path(body).rpartition("/")[0], body)
+
+    assert delete_as_read(on_api, body, read).is_stale_look
+    assert on_api.live(body)
 
 
 @pytest.mark.rig_power

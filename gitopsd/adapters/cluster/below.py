@@ -1,19 +1,20 @@
-"""The ReplicaSets and pods below workloads that are not well: one list of each per namespace, and only then."""
+"""The ReplicaSets and pods below workloads that are not well, and only below those."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitopsd.adapters.cluster.discovery import Resource
 from gitopsd.adapters.cluster.reading import Reader
-from gitopsd.core.fields import parts, text, text_of
+from gitopsd.core.fields import part, parts, read, text, text_of
 from gitopsd.core.health import assess, needs_look_below
 from gitopsd.core.model import Body, Health, HealthStatus, LiveObject
 
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
 REPLICA_SETS = Resource(group="apps", version="v1", kind="ReplicaSet", plural="replicasets", namespaced=True)
 
+SELECTORS_MAX = 5
 _WORKLOADS = frozenset({*(("apps", kind) for kind in ("Deployment", "StatefulSet", "DaemonSet")), ("batch", "Job")})
 
 
@@ -33,7 +34,7 @@ class Below:
 
 
 def wants_look_below(body: Body) -> bool:
-    """Return whether the object's pods must be read to say how it is; it cannot be remembered then."""
+    """Return whether the object's pods must be read to say how it is."""
     return needs_look_below(body) and assess(body).status is not HealthStatus.CURRENT
 
 
@@ -49,13 +50,43 @@ def read_below(reader: Reader, bodies: Iterable[Body]) -> Below:
         ClusterError: it could not be read whole.
     """
     unwell = [body for body in bodies if wants_look_below(body)]
-    namespaces = sorted({text(body, "metadata.namespace") for body in unwell})
-    with_sets = {text(body, "metadata.namespace") for body in unwell if text(body, "kind") == "Deployment"}
-    found = [item for namespace in namespaces for item in reader.list_all(PODS, namespace)]
-    found += [item for namespace in sorted(with_sets) for item in reader.list_all(REPLICA_SETS, namespace)]
+    with_sets = [body for body in unwell if text(body, "kind") == "Deployment"]
+    found = {text(item, "metadata.uid"): item for item in _all_below(reader, PODS, unwell)}
+    found |= {text(item, "metadata.uid"): item for item in _all_below(reader, REPLICA_SETS, with_sets)}
     owned: dict[str, list[Body]] = {}
-    for item in found:
+    for item in found.values():
         for owner in parts(item, "metadata.ownerReferences"):
             if owner.get("controller") is True:
                 owned.setdefault(text_of(owner, "uid"), []).append(item)
     return Below({uid: tuple(items) for uid, items in owned.items()})
+
+
+def _all_below(reader: Reader, resource: Resource, workloads: Sequence[Body]) -> Iterator[Body]:
+    """Few workloads of a namespace by their selectors, many by one list of all."""
+    by_namespace: dict[str, list[Body]] = {}
+    for body in workloads:
+        by_namespace.setdefault(text(body, "metadata.namespace"), []).append(body)
+    for namespace, bodies in sorted(by_namespace.items()):
+        selectors = {selector_of(body) for body in bodies}
+        for selector in selectors if len(selectors) <= SELECTORS_MAX else {""}:
+            yield from reader.list_all(resource, namespace, selector)
+
+
+def selector_of(body: Body) -> str:
+    """Return a workload's selector as a list takes it; empty, which selects all, when it cannot be said so."""
+    terms = [f"{name}={value}" for name, value in part(body, "spec.selector.matchLabels").items()]
+    for expression in parts(body, "spec.selector.matchExpressions"):
+        key, values = text_of(expression, "key"), read(expression, "values")
+        listed = ",".join(str(value) for value in values) if isinstance(values, Sequence) else ""
+        match text_of(expression, "operator"):
+            case "In":
+                terms.append(f"{key} in ({listed})")
+            case "NotIn":
+                terms.append(f"{key} notin ({listed})")
+            case "Exists":
+                terms.append(key)
+            case "DoesNotExist":
+                terms.append(f"!{key}")
+            case _:
+                return ""
+    return ",".join(terms)

@@ -99,7 +99,7 @@ class Examiner:
             release=ownership.still_owned(body, look.omit) if look.omit else (),
             take_over=ownership.foreign_fields(body, sent, look.omit),
         )
-        if not _is_settled(look, sight, live, sent):
+        if not self._is_settled(look, sight, live, sent):
             sight = replace(sight, preview=self._preview(look, sight, sent, body))
         if sight.preview is None and not sight.release and not sight.take_over:
             self._remember(look, live, body)
@@ -120,21 +120,24 @@ class Examiner:
             return None
         return replace(asked.preview, body=after)
 
+    def _is_settled(self, look: Look, sight: Sight, live: LiveObject, sent: Body) -> bool:
+        """Whether nothing changed since the server's own answer, or all that we send is there as we sent it last."""
+        if live.owner or sight.release or sight.take_over:
+            return False
+        seen = self.memory.recall(self.environment.name, look.ref)
+        if seen and seen.agrees(look.manifest.digest, look.omit) and seen.live.uid == live.uid:
+            return seen.live.fingerprint == live.fingerprint or diff.covers(live.body, sent)
+        is_ours = (live.uid, look.manifest.digest) == (look.item.uid, look.item.digest)
+        return is_ours and diff.covers(live.body, sent)
+
     def _remember(self, look: Look, live: LiveObject, body: Body) -> None:
-        if wants_look_below(body):
-            self.memory.drop(self.environment.name, (look.ref,))
-            return
-        remembered = Remembered(live=replace(live, body=None), digest=look.manifest.digest, omit=look.omit)
+        remembered = Remembered(
+            live=replace(live, body=None),
+            digest=look.manifest.digest,
+            omit=look.omit,
+            is_moving=wants_look_below(body),
+        )
         self.memory.keep(self.environment.name, remembered)
-
-
-def _is_settled(look: Look, sight: Sight, live: LiveObject, sent: Body) -> bool:
-    """Whether the object is what we applied last, and that is still what we want."""
-    if live.owner or live.uid != look.item.uid or look.item.digest != look.manifest.digest:
-        return False
-    if sight.release or sight.take_over:
-        return False
-    return live.fingerprint == look.item.fingerprint or diff.covers(live.body, sent)
 
 
 def _with_uid(sent: Body, body: Body) -> Body:

@@ -18,12 +18,17 @@ class Remembered:
     """An object as last seen, without its body.
 
     ``digest`` and ``omit``: the manifest, and what was left out of it, that the object was found equal to; or the
-    words by which a leftover was known.
+    words by which a leftover was known. ``is_moving``: its health hangs on more than itself, so it is read each time.
     """
 
     live: LiveObject
     digest: str
     omit: tuple[str, ...] = ()
+    is_moving: bool = False
+
+    def agrees(self, digest: str, omit: tuple[str, ...]) -> bool:
+        """Return whether the object was found equal to exactly this."""
+        return (self.digest, self.omit) == (digest, omit)
 
 
 class Freshness(Protocol):

@@ -69,8 +69,8 @@ class Observation:
             return Sight(ref=manifest.ref, live=None, preview=resource)
         omit = self.omissions.of(manifest)
         remembered = self.memory.recall(self.environment.name, manifest.ref)
-        is_same = remembered and (remembered.digest, remembered.omit) == (manifest.digest, omit)
-        if remembered and is_same and self.freshness.is_unchanged(resource, remembered.live):
+        is_settled = remembered and remembered.agrees(manifest.digest, omit) and not remembered.is_moving
+        if remembered and is_settled and self.freshness.is_unchanged(resource, remembered.live):
             return Sight(ref=manifest.ref, live=remembered.live, omit=omit)
         return Look(manifest=manifest, resource=resource, item=self.inventory.get(manifest.ref, Item()), omit=omit)
 

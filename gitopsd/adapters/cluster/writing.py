@@ -92,8 +92,13 @@ class Writer:
         if change.ref.kind in ("CustomResourceDefinition", "APIService"):
             self.discovery.expire()
         live = live_object(self.environment, change.ref, body, assess(body))
-        if not live.owner and not wants_look_below(body):
-            seen = Remembered(live=replace(live, body=None), digest=change.manifest.digest, omit=change.sight.omit)
+        if not live.owner:
+            seen = Remembered(
+                live=replace(live, body=None),
+                digest=change.manifest.digest,
+                omit=change.sight.omit,
+                is_moving=wants_look_below(body),
+            )
             self.memory.keep(self.environment.name, seen)
         return Applied(ref=change.ref, uid=live.uid, fingerprint=live.fingerprint, warnings=answer.warnings)
 

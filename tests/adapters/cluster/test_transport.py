@@ -127,12 +127,13 @@ class TestHalfAnswers:
         "reply",
         [
             answer(200, b'{"items":[1', length=500, hang_up=True),
+            answer(200, b'{"items":[]}', length=500, hang_up=True),
             Reply(content=b'HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n{"items":[1\r\n', hang_up=True),
             Reply(content=b'HTTP/1.1 200 X\r\n\r\n{"items":[1', hang_up=True),
             Reply(content=b"HTTP/1.1 200 X\r\nContent-Le", hang_up=True),
             Reply(content=b"not http at all\r\n\r\n", hang_up=True),
         ],
-        ids=["shorter than it said", "a cut chunk", "no length, cut JSON", "cut headers", "no HTTP"],
+        ids=["cut JSON", "shorter than it said", "a cut chunk", "no length, cut JSON", "cut headers", "no HTTP"],
     )
     def test_an_answer_that_is_not_whole_is_an_error(self, reply):
         failed, _ = refused([reply])
