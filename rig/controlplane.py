@@ -143,6 +143,7 @@ def start_controllers(cluster: Cluster) -> None:
         f"--service-account-private-key-file={pki.service_account_key}",
         f"--root-ca-file={pki.pair('ca').certificate}",
         "--use-service-account-credentials",
+        "--horizontal-pod-autoscaler-sync-period=1s",
         *_ALONE_AND_QUICK,
         *some,
     )
