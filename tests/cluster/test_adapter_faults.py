@@ -85,6 +85,22 @@ def test_an_edit_while_the_line_was_cut_is_not_missed(on_api, api_cluster):
     wait_for("the edit to be seen", lambda: isinstance(on_api.sight(body).preview, Accepted))
 
 
+def test_what_is_remembered_counts_for_nothing_while_the_line_is_cut(on_api, api_cluster):
+    on_api.cluster.start_watches(lambda name: on_api.woken.update([name]))
+    body = on_api.config_map()
+    on_api.run(body)
+
+    def is_free():
+        before = on_api.tally()
+        on_api.observe(desired(body))
+        return on_api.tally() == before
+
+    wait_for("a look to be free", is_free)
+    with crashed(api_cluster.powers()):
+        wait_for("looks to fail", lambda: _fails(on_api, body))
+    wait_for("a look to be free again", is_free)
+
+
 def test_a_token_that_was_replaced_is_read_again(on_api, api_cluster, tmp_path):
     account = create_account(on_api.api, Account(on_api.namespace, "reader"))
     allow_everywhere(on_api.api, account, [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list"]}])
@@ -150,6 +166,14 @@ def test_an_aggregated_group_that_is_down_makes_only_itself_unsure(on_api):
         assert isinstance(on_api.sight(on_api.config_map()).preview, Accepted)
     finally:
         on_api.api.delete(f"{path}/v1.{group}")
+
+
+def _fails(world, body):
+    try:
+        world.observe(desired(body))
+    except ClusterError as error:
+        return error.problem.code == "CLUSTER_UNREACHABLE"
+    return False
 
 
 def _is_unsure(world, body):

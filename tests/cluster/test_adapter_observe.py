@@ -67,9 +67,11 @@ def test_many_objects_of_a_kind_cost_one_list(on_api):
 def test_a_list_of_several_pages_is_read_to_its_end(on_api):
     bodies = [on_api.config_map(f"c{n}") for n in range(620)]
     on_api.run(*bodies)
-    sights = on_api.restarted().observe(desired(*bodies)).sights
+    again = on_api.restarted()
+    sights = again.observe(desired(*bodies)).sights
 
     assert all(sight.live and sight.preview is None for sight in sights.values())
+    assert requests(again, *bodies) == 2
 
 
 def test_an_object_that_a_labelled_list_does_not_show_is_found(on_api):
@@ -141,6 +143,8 @@ def test_a_namespace_that_comes_with_the_set_is_deferred(on_api):
     sight = on_api.sight(elsewhere.config_map(), namespace)
     assert sight.live is None
     assert isinstance(sight.preview, Deferred)
+    reads_and_the_namespaces_own_dry_run = 3
+    assert requests(on_api, elsewhere.config_map(), namespace) == reads_and_the_namespaces_own_dry_run
 
 
 def test_a_namespace_that_nobody_makes_is_refused(on_api):
