@@ -70,14 +70,9 @@ def look_at(environment: Environment, target: Target, record: Record, ports: Por
     rollout = record.rollout_of(desired.digest)
     live = ports.cluster.observe(environment, desired, record.inventory, rollout.started_at if rollout else None)
     now = ports.clock.now()
-    return Look(
-        target=target,
-        desired=desired,
-        live=live,
-        plan=make_plan(target, desired, live, record, now),
-        verdict=judge(desired, live, rollout, now),
-        at=now,
-    )
+    plan = make_plan(target, desired, live, record, now)
+    verdict = judge(desired, live, rollout, now, plan.pending)
+    return Look(target=target, desired=desired, live=live, plan=plan, verdict=verdict, at=now)
 
 
 def act(environment: Environment, decision: Decision, look: Look, record: Record, ports: Ports) -> Record:

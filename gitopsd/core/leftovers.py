@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.model import Desired, HealthStatus, Item, Live, LiveObject, ObjectRef
 from gitopsd.core.plan import Prune
-from gitopsd.core.record import Record
+from gitopsd.core.record import Record, Trigger
 from gitopsd.core.target import Target
 
 
@@ -54,7 +54,9 @@ def _why_not(found: LiveObject, item: Item, target: Target, desired: Desired) ->
         return "PRUNE_NOT_OURS", f"it is another object by now, of {found.owner or 'an unknown maker'}"
     if found.protection:
         return "PRUNE_PROTECTED", found.protection
-    if not target.proven and item.born not in target.held_digests:
+    # A person who rolls back means the set that they go back to, whole.
+    is_meant = target.proven or target.trigger is Trigger.ROLLBACK
+    if not is_meant and item.born not in target.held_digests:
         return "PRUNE_UNPROVEN", "Git could not be asked this time, so nothing proves that it is gone from there"
     return None
 

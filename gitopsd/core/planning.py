@@ -235,6 +235,7 @@ def _collect(
         revision=desired.revision,
         changes=tuple(_of(steps, Change)),
         waiting=tuple(f"{manifest.ref} waits: {step.why}" for manifest, step in steps if isinstance(step, _Waiting)),
+        pending=frozenset(manifest.ref for manifest, step in steps if isinstance(step, Change | _Waiting)),
         rejections=tuple(step.problem for step in _of(steps, _Rejected)),
         conflicts=tuple(step.problem for step in _of(steps, _Conflict)),
         fighting=tuple(step.problem for step in _of(steps, _Fight)),

@@ -49,7 +49,8 @@ class Rollout:
     """The time between the first apply of a digest and its verdict.
 
     ``changed`` are the objects that it touched; ``baseline`` the ones that were unhealthy before it began.
-    ``failing`` says since when an object has been terminally bad. ``healthy_since`` starts the soak.
+    ``failing`` says since when an object has been terminally bad, ``quiet`` since when it has not shown it (a crash
+    loop looks well between two crashes). ``healthy_since`` starts the soak.
     ``failure`` is the verdict once it is final and there was nothing safe to go back to.
     """
 
@@ -60,6 +61,7 @@ class Rollout:
     changed: frozenset[ObjectRef] = frozenset()
     baseline: frozenset[ObjectRef] = frozenset()
     failing: Mapping[ObjectRef, datetime] = field(default_factory=dict)
+    quiet: Mapping[ObjectRef, datetime] = field(default_factory=dict)
     healthy_since: datetime | None = None
     failure: str = ""
 

@@ -90,6 +90,7 @@ class _Objects:
     baseline: tuple[int, ...]
     failing: tuple[tuple[int, datetime], ...]
     corrections: tuple[tuple[int, tuple[datetime, ...]], ...]
+    quiet: tuple[tuple[int, datetime], ...] = ()
 
 
 _STATE = msgspec.json.Decoder(_State)
@@ -159,8 +160,9 @@ def _bare(rollout: Rollout) -> _Rollout:
 
 def _objects(record: Record) -> _Objects:
     rollout = record.rollout
-    changed, baseline, failing = (rollout.changed, rollout.baseline, rollout.failing) if rollout else ((), (), {})
-    refs = sorted({*record.inventory, *changed, *baseline, *failing, *record.corrections})
+    changed, baseline = (rollout.changed, rollout.baseline) if rollout else (frozenset(), frozenset())
+    failing, quiet = (rollout.failing, rollout.quiet) if rollout else ({}, {})
+    refs = sorted({*record.inventory, *changed, *baseline, *failing, *quiet, *record.corrections})
     kinds, kind_at = _table((ref.group, ref.kind) for ref in refs)
     namespaces, namespace_at = _table(ref.namespace for ref in refs)
     sets, set_at = _table(item.born for item in record.inventory.values())
@@ -177,6 +179,7 @@ def _objects(record: Record) -> _Objects:
         changed=tuple(sorted(at[ref] for ref in changed)),
         baseline=tuple(sorted(at[ref] for ref in baseline)),
         failing=tuple(sorted((at[ref], since) for ref, since in failing.items())),
+        quiet=tuple(sorted((at[ref], since) for ref, since in quiet.items())),
         corrections=tuple(sorted((at[ref], tuple(times)) for ref, times in record.corrections.items())),
     )
 
@@ -218,6 +221,7 @@ def _rollout(bare: _Rollout, objects: _Objects, refs: Sequence[ObjectRef]) -> Ro
         changed=frozenset(refs[at] for at in objects.changed),
         baseline=frozenset(refs[at] for at in objects.baseline),
         failing={refs[at]: since for at, since in objects.failing},
+        quiet={refs[at]: since for at, since in objects.quiet},
         healthy_since=bare.healthy_since,
         failure=bare.failure,
     )

@@ -59,23 +59,28 @@ class Verdict:
     look_again_at: datetime | None = None
 
 
-def judge(desired: Desired, live: Live, rollout: Rollout | None, now: datetime) -> Verdict:
-    """Judge the rollout; without one, only say how things are."""
+def judge(
+    desired: Desired,
+    live: Live,
+    rollout: Rollout | None,
+    now: datetime,
+    pending: frozenset[ObjectRef] = frozenset(),
+) -> Verdict:
+    """Judge the rollout; without one, only say how things are.
+
+    ``pending`` are objects that still wait for their write: they are not healthy, and cannot have failed.
+    """
     findings = tuple(_findings(desired, live))
     if rollout is None:
         return Verdict(outcome=Outcome.PROGRESSING if findings else Outcome.HEALTHY, findings=findings)
     counted = tuple(
         finding for finding in findings if finding.ref in rollout.changed or finding.ref not in rollout.baseline
     )
-    failing = {
-        finding.ref: rollout.failing.get(finding.ref, now)
-        for finding in counted
-        if finding.health.status is HealthStatus.FAILED
-    }
+    bad = frozenset(finding.ref for finding in counted if finding.health.status is HealthStatus.FAILED) - pending
+    rollout = _remember_failing(bad, rollout, now)
     if counted:
-        watched = replace(rollout, failing=failing, healthy_since=None)
-        return _unwell(counted, watched, _deadline(desired, live, rollout), now)
-    return _well(findings, desired, replace(rollout, failing={}, healthy_since=rollout.healthy_since or now), now)
+        return _unwell(counted, replace(rollout, healthy_since=None), _deadline(desired, live, rollout), now)
+    return _well(findings, desired, replace(rollout, healthy_since=rollout.healthy_since or now), now)
 
 
 def unhealthy(desired: Desired, live: Live) -> frozenset[ObjectRef]:
@@ -93,12 +98,20 @@ def _findings(desired: Desired, live: Live) -> Iterable[Finding]:
             yield Finding(manifest.ref, health)
 
 
+def _remember_failing(bad: frozenset[ObjectRef], rollout: Rollout, now: datetime) -> Rollout:
+    """Since when each object fails. It is forgotten after as long without it as it would have had to last."""
+    quiet = {ref: rollout.quiet.get(ref, now) for ref in rollout.failing if ref not in bad}
+    quiet = {ref: since for ref, since in quiet.items() if (now - since).total_seconds() < GRACE_S}
+    failing = {ref: rollout.failing.get(ref, now) for ref in bad | quiet.keys()}
+    return replace(rollout, failing=failing, quiet=quiet)
+
+
 def _deadline(desired: Desired, live: Live, rollout: Rollout) -> datetime:
     return rollout.started_at + timedelta(seconds=desired.settings.deadline_s + live.blind_s)
 
 
 def _unwell(counted: tuple[Finding, ...], rollout: Rollout, deadline: datetime, now: datetime) -> Verdict:
-    ends = _grace_ends(counted, rollout.failing)
+    ends = _grace_ends(counted, rollout)
     terminal = tuple(finding for finding in counted if finding.ref in ends and ends[finding.ref] <= now)
     if terminal:
         return _failed(terminal, rollout, "")
@@ -114,11 +127,13 @@ def _unwell(counted: tuple[Finding, ...], rollout: Rollout, deadline: datetime, 
     )
 
 
-def _grace_ends(counted: tuple[Finding, ...], failing: Mapping[ObjectRef, datetime]) -> Mapping[ObjectRef, datetime]:
+def _grace_ends(counted: tuple[Finding, ...], rollout: Rollout) -> Mapping[ObjectRef, datetime]:
+    """When each object that fails at this moment has done so for long enough."""
     return {
-        finding.ref: failing[finding.ref] + timedelta(seconds=GRACE_BY_REASON_S.get(finding.health.reason, GRACE_S))
+        finding.ref: rollout.failing[finding.ref]
+        + timedelta(seconds=GRACE_BY_REASON_S.get(finding.health.reason, GRACE_S))
         for finding in counted
-        if finding.ref in failing
+        if finding.ref in rollout.failing.keys() - rollout.quiet.keys()
     }
 
 
@@ -133,16 +148,18 @@ def _failed(findings: tuple[Finding, ...], rollout: Rollout, prefix: str) -> Ver
 
 
 def _well(findings: tuple[Finding, ...], desired: Desired, rollout: Rollout, now: datetime) -> Verdict:
-    since = rollout.healthy_since or now
-    soaked_at = since + timedelta(seconds=desired.settings.soak_s)
-    if now >= soaked_at:
+    """All is well: for how long must it stay so? What failed a moment ago has its grace to do it again."""
+    soaked_at = (rollout.healthy_since or now) + timedelta(seconds=desired.settings.soak_s)
+    calm_at = [since + timedelta(seconds=GRACE_S) for since in rollout.quiet.values()]
+    enough_at = max((soaked_at, *calm_at))
+    if now >= enough_at:
         return Verdict(outcome=Outcome.HEALTHY, findings=findings, rollout=rollout)
     return Verdict(
         outcome=Outcome.PROGRESSING,
-        why=f"healthy; must stay so for {desired.settings.soak_s:.0f} s",
+        why=f"healthy; must stay so until {enough_at:%H:%M:%S}",
         findings=findings,
         rollout=rollout,
-        look_again_at=soaked_at,
+        look_again_at=enough_at,
     )
 
 

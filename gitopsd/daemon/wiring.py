@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -107,8 +108,10 @@ class House:
         return found
 
     def _after_fetch(self, source: str) -> tuple[Environment, ...]:
-        try:
+        # A fetch that fails still finds what an earlier one left on disk.
+        with contextlib.suppress(SourceError):
             self.sources[source].fetch()
+        try:
             return self.environments_of(source)
         except SourceError:
             return literal(self.config, source)

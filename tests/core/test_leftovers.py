@@ -80,6 +80,12 @@ def test_what_a_held_digest_added_goes_without_git():
     assert leftovers(found(OLD.ref), back, record=born).prunes == (Prune(OLD.ref, "uid-old"),)
 
 
+def test_a_person_who_rolls_back_means_the_whole_set():
+    back = replace(TARGET, proven=False, trigger=Trigger.ROLLBACK)
+
+    assert leftovers(found(OLD.ref), back).prunes == (Prune(OLD.ref, "uid-old"),)
+
+
 def test_pruning_can_be_switched_off():
     wanted = desired(WEB, settings=Settings(prune=PruneSettings(enabled=False)))
 

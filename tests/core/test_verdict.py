@@ -62,12 +62,31 @@ def test_the_verdict_says_which_object_and_why():
     assert verdict.why == "Deployment shop/web: 0/3 ready; image not found"
 
 
-def test_a_reason_that_goes_away_starts_anew():
-    seen = live(sight(WEB, ROLLING), sight(CACHE))
+def looks(rolling, *seen):
+    """Judge one look after another; ``seen`` are seconds and the health of ``web``."""
+    for seconds, health in seen:
+        verdict = judge(BOTH, live(sight(WEB, health), sight(CACHE)), rolling, after(seconds))
+        rolling = verdict.rollout
+    return verdict
 
-    verdict = judge(BOTH, seen, rollout(WEB, failing={WEB: NOON}), after(20))
 
-    assert verdict.rollout.failing == {}
+def test_a_crash_loop_that_looks_well_between_two_crashes_has_failed_all_the_same():
+    verdict = looks(rollout(WEB), (0, BROKEN), (10, CURRENT), (12, BROKEN), (25, CURRENT), (31, BROKEN))
+
+    assert verdict.outcome is Outcome.FAILED
+
+
+def test_what_failed_a_moment_ago_is_not_kept_before_its_grace_is_over():
+    early = looks(rollout(WEB), (0, BROKEN), (10, CURRENT), (39, CURRENT))
+    late = looks(rollout(WEB), (0, BROKEN), (10, CURRENT), (40, CURRENT))
+
+    assert (early.outcome, early.look_again_at, late.outcome) == (Outcome.PROGRESSING, after(40), Outcome.HEALTHY)
+
+
+def test_a_reason_that_stayed_away_for_its_grace_starts_anew():
+    verdict = looks(rollout(WEB), (0, BROKEN), (10, ROLLING), (41, ROLLING), (60, BROKEN), (80, BROKEN))
+
+    assert (verdict.outcome, verdict.rollout.failing) == (Outcome.PROGRESSING, {WEB: after(60)})
 
 
 def test_the_time_in_which_the_api_server_was_silent_does_not_count():
@@ -75,6 +94,15 @@ def test_the_time_in_which_the_api_server_was_silent_does_not_count():
 
     assert judge(BOTH, seen, rollout(WEB), after(359)).outcome is Outcome.PROGRESSING
     assert judge(BOTH, seen, rollout(WEB), after(360)).outcome is Outcome.FAILED
+
+
+def test_an_object_that_still_waits_for_its_write_has_not_failed():
+    failing = rollout(WEB, failing={WEB: NOON})
+    seen = live(sight(WEB, BROKEN), sight(CACHE))
+
+    verdict = judge(BOTH, seen, failing, after(40), pending=frozenset({WEB}))
+
+    assert verdict.outcome is Outcome.PROGRESSING
 
 
 def test_what_was_unhealthy_before_and_was_not_touched_does_not_count():

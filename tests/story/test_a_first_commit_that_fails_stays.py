@@ -25,5 +25,5 @@ def test_it_is_kept_when_it_becomes_healthy_after_all():
     world = first(web="bad-1")
     world.cluster.cured = {"bad-1"}
 
-    assert isinstance(world.settle(), Rest)
+    assert isinstance(world.settle_after(minutes=1), Rest)
     assert world.store.load(ENVIRONMENT).last_kept is not None

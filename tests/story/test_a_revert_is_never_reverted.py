@@ -48,4 +48,4 @@ def test_it_is_kept_when_it_recovers_by_itself():
     world = failed_revert()
     world.cluster.ill = set()
 
-    assert isinstance(world.settle(), Rest)
+    assert isinstance(world.settle_after(minutes=1), Rest)

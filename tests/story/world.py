@@ -129,6 +129,12 @@ class World:
                     self.clock.advance(seconds=1.0)
         raise AssertionError(f"does not settle: {self.decisions[-6:]}")
 
+    def settle_after(self, *, minutes: float) -> Decision | None:
+        """Look, let time pass, and make passes until nothing moves."""
+        self.settle()
+        self.clock.advance(minutes=minutes)
+        return self.settle()
+
     def images(self) -> dict[str, str]:
         """What runs, by name."""
         return {ref.name: str(stored.body["spec"]["image"]) for ref, stored in self.cluster.objects.items()}
