@@ -130,6 +130,14 @@ def test_a_pod_below_a_workload_that_is_not_well_wakes(following):
     wait_for("a pod to wake us", stirred)
 
 
+def test_a_workload_that_is_not_well_is_read_each_time(following):
+    body = following.deployment(replicas=1)
+    following.run(body)
+    settle(following, following.config_map())
+
+    assert all(requests(following, body) > 0 for _ in range(20))
+
+
 def test_a_leftover_that_stays_costs_no_request(following):
     body = following.config_map(metadata={"annotations": {"gitopsd.dev/prune": "never"}})
     settle(following, body)

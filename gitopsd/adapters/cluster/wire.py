@@ -68,6 +68,7 @@ class Wire:
             connection, timed = self._open(deadline)
             sent = True
             connection.request(request.method, self._target(request), body=request.body, headers=dict(request.headers))
+            timed.flush()
             answer = connection.getresponse()
             body = self._whole_body(answer)
         except (OSError, http.client.HTTPException, ValueError) as broken:
@@ -104,6 +105,7 @@ class Wire:
     def _lines(self, request: Request, idle_s: float, line_bytes_max: int) -> Iterator[bytes]:
         connection, timed = self._open(time.monotonic() + idle_s)
         connection.request(request.method, self._target(request), headers=dict(request.headers))
+        timed.flush()
         answer = connection.getresponse()
         if answer.status != http.client.OK:
             raise StreamRefused(answer.status, self._whole_body(answer))
@@ -154,14 +156,24 @@ class StreamRefused(Exception):
 
 
 class _TimedSocket:
-    """A socket whose every wait ends at the deadline. Closing it, as http.client does early, waits for ``shut``."""
+    """A socket whose every wait ends at the deadline.
+
+    What is sent is held until ``flush``, so that a request is one write and not two. Closing, as http.client does
+    early, waits for ``shut``.
+    """
 
     def __init__(self, real: socket.socket) -> None:
         self._real = real
         self.deadline = NEVER
         self.is_given_up = False
+        self._held: list[bytes] = []
 
     def sendall(self, content: bytes) -> None:
+        self._held.append(content)
+
+    def flush(self) -> None:
+        content = b"".join(self._held)
+        self._held.clear()
         self._real.settimeout(self._left_s())
         self._real.sendall(content)
 
