@@ -28,7 +28,7 @@ def assess_deployment(body: Body) -> Health:
     refused = find(conditions, "ReplicaFailure")
     if refused.is_true and refused.reason == Reason.FAILED_CREATE:
         return failed(Reason.FAILED_CREATE, f"{ready}; pods cannot be created: {refused.sentence}")
-    return in_progress(Reason.ROLLING_OUT, f"{ready}; {behind}")
+    return _rolling_out(ready, behind)
 
 
 def assess_stateful_set(body: Body) -> Health:
@@ -39,7 +39,7 @@ def assess_stateful_set(body: Body) -> Health:
     if whole_or_none(body, "status.observedGeneration") is None:
         return in_progress(Reason.OBSERVING, f"{ready}; not observed yet")
     behind = _stateful_set_behind(body, wanted)
-    return in_progress(Reason.ROLLING_OUT, f"{ready}; {behind}") if behind else current(ready)
+    return _rolling_out(ready, behind) if behind else current(ready)
 
 
 def assess_daemon_set(body: Body) -> Health:
@@ -57,7 +57,7 @@ def assess_daemon_set(body: Body) -> Health:
         "ready": whole(body, "status.numberReady"),
     }
     behind = _first_behind(counts, wanted)
-    return in_progress(Reason.ROLLING_OUT, f"{ready}; {behind}") if behind else current(ready)
+    return _rolling_out(ready, behind) if behind else current(ready)
 
 
 def assess_replica_set(body: Body) -> Health:
@@ -72,7 +72,11 @@ def assess_replica_set(body: Body) -> Health:
         "ready": whole(body, "status.readyReplicas"),
     }
     behind = _first_behind(counts, wanted) or _surplus(body, wanted)
-    return in_progress(Reason.ROLLING_OUT, f"{ready}; {behind}") if behind else current(ready)
+    return _rolling_out(ready, behind) if behind else current(ready)
+
+
+def _rolling_out(ready: str, behind: str) -> Health:
+    return in_progress(Reason.ROLLING_OUT, ready if behind == ready else f"{ready}; {behind}")
 
 
 def _deployment_behind(body: Body) -> str:
