@@ -19,8 +19,6 @@ spec: {accessModes: [ReadWriteOnce], storageClassName: none, resources: {request
 STATEFUL_SET = (
     deployment("queue").replace("Deployment", "StatefulSet").replace("spec:\n", "spec:\n  serviceName: q\n", 1)
 )
-    deployment("queue").replace("Deployment", "StatefulSet").replace("spec:\n", "spec:\n  serviceName: q\n", 1)
-)
 MANY = {f"{name}.yaml": configmap(name, a="1") for name in "abcdefghij"}
 
 
