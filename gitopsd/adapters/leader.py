@@ -100,11 +100,12 @@ class Elector:
     def fence(self) -> None:
         """Raise ``Superseded`` unless we lead: called before every write."""
         if not self.is_leading:
+            why = "its lease ran out" if self.holder in ("", self._identity) else f"{self.holder} does"
             raise Superseded(
                 Problem(
                     code="NOT_LEADER",
                     stage=Stage.APPLY,
-                    message=f"this replica does not lead any more; {self.holder or 'nobody'} does",
+                    message=f"this replica does not lead any more: {why}",
                     hint="nothing to do: the leader carries on",
                 )
             )

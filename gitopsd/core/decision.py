@@ -117,7 +117,7 @@ def _after_failure(rollout: Rollout, plan: Plan, verdict: Verdict) -> Decision:
     repairs = tuple(change for change in plan.changes if change.cause is Cause.DRIFT and _was_well(change))
     if repairs:
         return Apply(repairs)
-    return Held((_failure(rollout),), None)
+    return Held((failure_of(rollout),), None)
 
 
 def _was_well(change: Change) -> bool:
@@ -125,7 +125,8 @@ def _was_well(change: Change) -> bool:
     return live is not None and is_good(live.health)
 
 
-def _failure(rollout: Rollout) -> Problem:
+def failure_of(rollout: Rollout) -> Problem:
+    """Return what to say of a rollout whose failure is final."""
     reverting = rollout.trigger is not Trigger.COMMIT
     return Problem(
         code="REVERT_FAILED" if reverting else "ROLLOUT_FAILED",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gitopsd.core.decision import Held
+from gitopsd.core.decision import Held, failure_of
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.model import Revision
 from gitopsd.core.record import Hold, Outcome, Record, Rollout
@@ -127,9 +128,4 @@ def _put_back(hold: Hold, name: str) -> Problem:
 
 
 def _rollout_failed(rollout: Rollout) -> Problem:
-    return Problem(
-        code="ROLLOUT_FAILED",
-        stage=Stage.HEALTH,
-        message=f"{short(rollout.revision)} failed: {rollout.failure}",
-        hint="commit a fix; a new commit is taken up at once",
-    )
+    return replace(failure_of(rollout), message=f"{short(rollout.revision)} failed: {rollout.failure}")

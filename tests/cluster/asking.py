@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -18,11 +20,28 @@ COLUMNS = 80
 DEADLINE_S = 10.0
 
 
-def gitopsd(stage: Stage, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person sees, and what a script learns."""
+
+    code: int
+    text: str
+
+    @property
+    def width(self) -> int:
+        return max(map(len, self.text.splitlines()), default=0)
+
+
+def gitopsd(stage: Stage, *words: str) -> Said:
     """Run one command of gitopsd as a person does, in a process of its own."""
+    master, slave = pty.openpty()
     command = [sys.executable, "-m", "gitopsd", *words, "--config", str(stage.config())]
-    surroundings = {**os.environ, "COLUMNS": str(COLUMNS), "USER": "ada", "LOGNAME": "ada", **environ}
-    return subprocess.run(command, capture_output=True, text=True, env=surroundings, check=False, timeout=90)
+    surroundings = {**os.environ, "TERM": "dumb", "COLUMNS": str(COLUMNS), "LOGNAME": "ada"}
+    with subprocess.Popen(command, stdout=slave, stderr=slave, env=surroundings) as child:
+        os.close(slave)
+        seen = b"".join(iter(lambda: _read(master), b""))
+        os.close(master)
+        return Said(child.wait(), seen.decode().replace("\r\n", "\n"))
 
 
 def address(log: Path) -> str:
@@ -43,6 +62,13 @@ def status(url: str, environment: str = "staging") -> dict[str, Any]:
     """Return how a daemon shows an environment; nothing while it does not know it."""
     code, text = get(f"{url}/status/{environment}")
     return json.loads(text) if code == 200 else {}
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:  # how a terminal ends
+        return b""
 
 
 def _last_address(log: Path) -> str | None:

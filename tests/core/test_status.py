@@ -11,6 +11,7 @@ import pytest
 from gitopsd.core.decision import Apply, Rest, Watch
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.plan import Action, Cause, Change, Plan
+from gitopsd.core.record import Trigger
 from gitopsd.core.status import Fields, environment_status, status
 from gitopsd.core.status_conditions import conditions
 from gitopsd.core.status_environment import OBJECTS_MAX
@@ -30,6 +31,7 @@ from tests.core.views import (
     READY,
     REVERTED,
     ROLLED_OUT,
+    ROLLING_OUT,
     SUSPENSION,
     TAB,
     WEB,
@@ -269,3 +271,10 @@ def test_no_manifest_body_reaches_the_status():
 
     assert shown["objects"][0]["name"] == "password"
     assert "hunter2" not in json.dumps(shown)
+
+
+def test_a_revert_that_failed_is_called_that_from_the_record_alone():
+    back = replace(ROLLING_OUT.rollout, digest=GOOD_SET.digest, trigger=Trigger.REVERT, failure="no pod came up")
+    ready = next(one for one in conditions(unseen(replace(PUT_BACK, rollout=back))) if one["type"] == "Ready")
+
+    assert ready["reason"] == "RollbackFailed"
