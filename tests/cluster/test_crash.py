@@ -1,18 +1,22 @@
-"""gitopsd is killed (-9) before and after each write of one update; the next one ends where an uncrashed one would."""
+"""gitopsd is killed (-9) before and after each write of one update; the next one ends where an uncrashed one would.
+
+Told to stop (SIGTERM), it finishes what it is at, says that it does not lead any more, and ends well.
+"""
 
 from __future__ import annotations
 
 import signal
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
 from gitopsd.core.record import Record
 from gitopsd.core.status_words import Phase, phase
 from rig.waiting import wait_for
-from tests.cluster.crashing import AFTER, BEFORE, UNHARMED, Fate, Nursery, nursery
-from tests.cluster.stage import SOAKLESS, Stage, configmap, deployment
+from tests.cluster.crashing import AFTER, BEFORE, UNHARMED, Fate, Nursery, nursery, running
+from tests.cluster.stage import SOAKLESS, Stage, configmap, deployment, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
 
@@ -29,6 +33,9 @@ UPDATE = {
     "new.yaml": configmap("new", a="1"),
 }
 RECORD = "gitopsd-staging"
+SHARED = {"GITOPSD_LEADERELECTION__ENABLED": "true"}
+# What Kubernetes gives a pod, less a margin.
+GRACE_S = 20.0
 
 
 @dataclass
@@ -126,6 +133,45 @@ def test_killed_before_or_after_any_write_of_an_update_the_next_one_carries_on(u
             assert not _but_the_record(seen - asked), (side, write)
             assert not _but_the_record(asked - seen), (side, write)
             assert (seen - asked).total() <= 1, (side, write)
+
+
+def test_told_to_stop_in_the_middle_of_an_apply_it_finishes_and_the_next_one_writes_nothing_more(stage):
+    stage.commit(FIRST)
+    stage.once()
+    stage.commit(UPDATE)
+    begin, trace = stage.audit.position(), stage.folder / "trace"
+    with running(stage.config(), trace, Fate("SIGTERM", BEFORE, "PATCH configmaps/settings 1"), **SHARED) as child:
+        assert child.wait(GRACE_S) == 0
+    assert stage.get("leases", "gitopsd")["spec"]["holderIdentity"] == ""
+    assert stage.get("configmaps", "settings")["data"] == {"colour": "blue"}
+
+    assert phase(stage.once()) is Phase.READY
+
+    assert sorted(_object_writes(stage, begin)) == ["delete old", "patch new", "patch settings", "patch web"]
+
+
+def test_told_to_stop_during_a_rollout_the_next_one_goes_on_with_it(stage):
+    stage.commit({"web.yaml": deployment("web", image="rig.test/web:slow")})
+    begin = stage.audit.position()
+    with stage.process(**SHARED) as child:
+        until("the rollout", lambda: stage.get("configmaps", RECORD) and stage.record().rollout)
+        until("its first pass to end", lambda: stage.get("deployments", "web"))
+        began = stage.record().rollout.started_at
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(GRACE_S) == 0
+    assert stage.get("leases", "gitopsd")["spec"]["holderIdentity"] == ""
+
+    assert phase(stage.once()) is Phase.READY
+
+    kept = stage.record().history[0]
+    assert (kept.at - timedelta(seconds=kept.seconds)).replace(microsecond=0) == began.replace(microsecond=0)
+    assert _object_writes(stage, begin) == ["patch web"]
+
+
+def _object_writes(stage: Stage, begin: int) -> list[str]:
+    """What gitopsd wrote, but for its record, its snapshots and its lease."""
+    named = [(write.verb, write.object.rpartition("/")[2]) for write in stage.audit.writes(begin).elements()]
+    return [f"{verb} {name}" for verb, name in named if not name.startswith("gitopsd")]
 
 
 def _kind(write: str) -> str:
