@@ -24,7 +24,7 @@ from gitopsd.adapters.cluster.credentials import Credentials, Identity
 from gitopsd.adapters.cluster.wire import Request, Response, Wire, WireBroken
 from gitopsd.core.errors import ConfigError
 from gitopsd.core.model import Environment, Json
-from gitopsd.ports import Answer, Api, Call
+from gitopsd.ports import Answer, Call
 
 APPLY = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
@@ -65,7 +65,7 @@ class Stream:
 class Transport:
     """``ports.Api`` over connections of our own, one per thread.
 
-    ``fence`` raises when we may not write. Whoever elects the leader sets it, having used ``unfenced`` to do so.
+    ``fence`` raises when we may not write. Whoever elects the leader sets it.
     """
 
     def __init__(
@@ -82,23 +82,18 @@ class Transport:
         """Send it as ourselves or as ``call.user``; see ``ports.Api``."""
         return self.send(call)
 
-    @property
-    def unfenced(self) -> Api:
-        """The same road for what is no write to the cluster's content: our lease, reviews of who may ask us."""
-        return _Unfenced(self)
-
-    def send(self, call: Call, *, account: str = "", accept: str = JSON, fenced: bool = True) -> Answer:
+    def send(self, call: Call, *, account: str = "", accept: str = JSON) -> Answer:
         """Send it; the answer counts for the account.
 
         Raises:
             ClusterError: there was no whole answer, our credentials are refused, or we may not write (any more).
         """
         headers = _headers(call, accept)
-        if fenced and is_write(call):
-            self.fence()
         deadline = time.monotonic() + self._limits.total_s
         renewed = False
         for attempt in range(ATTEMPTS_MAX):
+            if is_write(call):
+                self.fence()
             answer, wait_s = self._once(call, headers, account, deadline)
             if answer.status == _UNAUTHORIZED and not renewed:
                 renewed, wait_s = self._renew(), 0.0
@@ -191,14 +186,6 @@ class Line:
         if call.method != "GET":
             call = replace(call, user=self.environment.user)
         return self.transport.send(call, account=self.environment.name, accept=accept)
-
-
-@dataclass(frozen=True, slots=True)
-class _Unfenced:
-    transport: Transport
-
-    def call(self, call: Call) -> Answer:
-        return self.transport.send(call, fenced=False)
 
 
 def is_write(call: Call) -> bool:

@@ -272,10 +272,20 @@ class TestFence:
 
         assert transport.call(call).status == 200
 
-    def test_the_lease_itself_is_sent(self, fenced):
-        _, transport = fenced
+    def test_a_write_is_not_sent_again_once_we_no_longer_may(self):
+        open_once = iter([None])
 
-        assert transport.unfenced.call(PUT).status == 200
+        def fence():
+            if next(open_once, "shut") == "shut":
+                raise Superseded(Problem(code="NOT_LEADER", stage=Stage.APPLY, message="no"))
+
+        with ScriptedServer([answer(429, {}), OK]) as server:
+            transport = server.transport()
+            transport.fence = fence
+            with pytest.raises(Superseded):
+                transport.call(PATCH)
+
+            assert len(server.lines) == 1
 
 
 class TestContact:
