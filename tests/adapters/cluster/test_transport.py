@@ -285,7 +285,7 @@ class TestFence:
             with pytest.raises(Superseded):
                 transport.call(PATCH)
 
-            assert len(server.lines) == 1
+            assert len(server.lines()) == 1
 
 
 class TestContact:
