@@ -29,7 +29,7 @@ from gitopsd.reconcile import reconcile
 WATCH_LOOK_S = 5.0
 RETRY_MIN_S = 1.0
 RETRY_MAX_S = 60.0
-STOP_DEADLINE_S = 20.0
+STOP_DEADLINE_S = 10.0
 
 
 @dataclass(eq=False)

@@ -14,6 +14,7 @@ import pytest
 
 from gitopsd.core.record import Record
 from gitopsd.core.status_words import Phase, phase
+from rig.faults import paused
 from rig.waiting import wait_for
 from tests.cluster.crashing import AFTER, BEFORE, UNHARMED, Fate, Nursery, nursery, running
 from tests.cluster.stage import SOAKLESS, Stage, configmap, deployment, until
@@ -36,6 +37,7 @@ RECORD = "gitopsd-staging"
 SHARED = {"GITOPSD_LEADERELECTION__ENABLED": "true"}
 # What Kubernetes gives a pod, less a margin.
 GRACE_S = 20.0
+HANGING_GRACE_S = 28.0
 
 
 @dataclass
@@ -166,6 +168,18 @@ def test_told_to_stop_during_a_rollout_the_next_one_goes_on_with_it(stage):
     kept = stage.record().history[0]
     assert (kept.at - timedelta(seconds=kept.seconds)).replace(microsecond=0) == began.replace(microsecond=0)
     assert _object_writes(stage, begin) == ["patch web"]
+
+
+def test_told_to_stop_while_the_api_server_hangs_it_ends_within_its_grace(stage):
+    stage.commit(FIRST)
+    with stage.process(**SHARED) as child:
+        until("the first commit to be kept", lambda: stage.get("configmaps", RECORD) and stage.record().last_kept)
+        with paused(stage.cluster.powers()):
+            stage.commit(UPDATE)
+            asked = len(stage.server.requests)
+            until("a pass that hangs", lambda: len(stage.server.requests) > asked + 2)
+            child.send_signal(signal.SIGTERM)
+            assert child.wait(HANGING_GRACE_S) == 0
 
 
 def _object_writes(stage: Stage, begin: int) -> list[str]:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
+from weakref import WeakSet
 
 import msgspec
 
@@ -76,6 +77,7 @@ class Transport:
         self.fence = fence
         self._limits = limits or Limits()
         self._local = threading.local()
+        self._wires: WeakSet[Wire] = WeakSet()
         self._stopping = threading.Event()
 
     def call(self, call: Call) -> Answer:
@@ -120,8 +122,10 @@ class Transport:
         self._renew()
 
     def close(self) -> None:
-        """End all waiting; calls after this fail."""
+        """End all waiting, and what is under way; calls after this fail."""
         self._stopping.set()
+        for wire in tuple(self._wires):
+            wire.hang_up()
 
     def _once(
         self, call: Call, headers: Mapping[str, str], account: str, deadline: float
@@ -154,6 +158,7 @@ class Transport:
         wire: Wire | None = getattr(self._local, "wire", None)
         if wire is None or wire.identity is not identity:
             wire = self._local.wire = self._wire_for(identity)
+            self._wires.add(wire)
         request = Request(call.method, _target(call.path, call.query), {**headers, **identity.headers()}, call.body)
         return wire.exchange(request, deadline)
 

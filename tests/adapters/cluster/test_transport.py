@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from gitopsd.adapters.cluster.transport import APPLY, JSON_PATCH, USER_AGENT
 from gitopsd.core.errors import ClusterError, Problem, Stage, Superseded
 from gitopsd.ports import Call
+from rig.waiting import wait_for
 from tests.adapters.cluster.scripted_server import Reply, ScriptedServer, answer
 
 GET = Call(method="GET", path="/api/v1/configmaps")
@@ -343,3 +345,23 @@ def test_a_road_that_is_closed_says_so():
             transport.call(GET)
 
     assert server.asked == []
+
+
+def test_closing_the_road_ends_a_call_under_way():
+    with ScriptedServer([Reply(mute=True)]) as server:
+        transport, failures = server.transport(total_s=30.0), []
+
+        def ask() -> None:
+            try:
+                transport.call(GET)
+            except ClusterError as error:
+                failures.append(error)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        wait_for("the question to arrive", lambda: server.asked)
+        transport.close()
+        asking.join(5)
+
+    assert len(failures) == 1
+    assert len(server.asked) == 1
