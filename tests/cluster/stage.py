@@ -90,7 +90,8 @@ class Stage:
         """Write the operator's file."""
         allowed = self.namespace if self.bounds is None else self.bounds
         paths = "\n".join(
-            f"  - path: environments/{name}\n    namespaces: [{allowed}]" for name in ("staging", *self.others)
+            f"  - path: environments/{name}\n    source: environments\n    namespaces: [{allowed}]"
+            for name in ("staging", *self.others)
         )
         values = {"kubeconfig": str(self.cluster.kubeconfig), **overrides}
         lines = [f"{key}: {value}" for key, value in values.items()]
