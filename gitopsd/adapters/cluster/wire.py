@@ -60,6 +60,7 @@ class Wire:
         self._answer_bytes_max = answer_bytes_max
         self._connection: http.client.HTTPConnection | None = None
         self._socket: _TimedSocket | None = None
+        self._is_over = False
 
     def exchange(self, request: Request, deadline: float) -> Response:
         """Send it and return the answer; ``deadline`` is an instant of the monotonic clock."""
@@ -92,7 +93,8 @@ class Wire:
             self.close()
 
     def hang_up(self) -> None:
-        """End an exchange under way, from another thread."""
+        """End an exchange under way, from another thread; there is none after it."""
+        self._is_over = True
         if self._socket:
             self._socket.hang_up()
 
@@ -129,6 +131,8 @@ class Wire:
             self._connection = _connect(self.identity, min(self._connect_s, deadline - time.monotonic()))
             self._socket = _TimedSocket(self._connection.sock)
             self._connection.sock = self._socket
+        if self._is_over:
+            raise ConnectionAbortedError("hung up on our side")
         self._socket.deadline = deadline
         return self._connection, self._socket
 

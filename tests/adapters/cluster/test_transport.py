@@ -359,7 +359,7 @@ def test_closing_the_road_ends_a_call_under_way():
 
         asking = threading.Thread(target=ask, daemon=True)
         asking.start()
-        wait_for("the question to arrive", lambda: server.asked)
+        wait_for("the question to arrive", lambda: len(server.asked) == 1)
         transport.close()
         asking.join(5)
 
