@@ -115,10 +115,10 @@ def test_a_revert_that_fails_as_well_is_loud_and_touches_nothing_but_what_is_wel
         assert "going back did not help" in why(shown(daemon))
 
         # What is well is still put back; what failed is left alone.
-        _edit(stage, "deployments", "web", {"spec": {"paused": True}})
+        _edit(stage, "deployments", "web", {"spec": {"replicas": 2}})
         _edit(stage, "configmaps", "app", {"data": {"version": "edited"}})
         until("the healthy object to be put back", lambda: _version(stage) == "1", SECONDS)
-        assert stage.get("deployments", "web")["spec"].get("paused") is True
+        assert stage.get("deployments", "web")["spec"]["replicas"] == 2
         assert _writes(stage, begin) == ["patch app", "patch web", "patch web"]
         assert phase_is(daemon, Phase.FAILED)()
 
