@@ -108,7 +108,8 @@ def _apply(environment: Environment, decision: Apply, look: Look, record: Record
     if decision.begins:
         needed = record.snapshots_needed | {look.desired.digest}
         ports.store.keep_snapshot(environment, look.desired, needed)
-        meant = meant.begin(look.desired, _rollout(look, record))
+        found = frozenset(ref for ref, sight in look.live.sights.items() if sight.live)
+        meant = meant.begin(look.desired, _rollout(look, record), found)
     meant = meant.warned(_warnings(decision))
     meant = _save(environment, record, meant, ports)
     answers = ports.cluster.apply(environment, decision.changes) if decision.changes else ()

@@ -16,7 +16,7 @@ from gitopsd.core.target import Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftovers:
-    """``forgotten`` are surely gone, or another environment's by now."""
+    """``forgotten`` are surely gone, another environment's by now, or let go."""
 
     prunes: tuple[Prune, ...] = ()
     kept_back: tuple[Problem, ...] = ()
@@ -25,7 +25,10 @@ class Leftovers:
 
 def sort_out(target: Target, desired: Desired, live: Live, record: Record) -> Leftovers:
     """Say which leftovers may go, which stay and why, and which are none any more."""
-    forgotten = frozenset(ref for ref, found in live.leftovers.items() if found is None or _handed_over(found))
+    let_go = {ref for ref, item in record.inventory.items() if item.found and item.born in target.held_digests}
+    forgotten = frozenset(
+        ref for ref, found in live.leftovers.items() if found is None or _handed_over(found) or ref in let_go
+    )
     present = {ref: found for ref, found in live.leftovers.items() if found is not None and ref not in forgotten}
     may_go: list[Prune] = []
     kept_back: list[Problem] = [_unsure(ref) for ref in sorted(live.unsure)]

@@ -198,13 +198,14 @@ class Item:
 
     ``uid`` is empty from the moment we mean to create it until the server's answer is recorded.
     ``digest`` is the manifest's that was applied last; ``fingerprint`` that of the server's answer; ``born`` is the
-    digest of the set that first brought the object.
+    digest of the set that first brought the object, or took it up: then it was ``found``.
     """
 
     uid: str = ""
     digest: str = ""
     fingerprint: str = ""
     born: str = ""
+    found: bool = False
 
 
 Inventory: TypeAlias = "Mapping[ObjectRef, Item]"

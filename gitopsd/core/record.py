@@ -143,10 +143,13 @@ class Record:
         going_back = (hold.back_to for hold in self.held.values() if hold.back_to)
         return frozenset((*(kept.digest for kept in self.kept), *going_back, self.current)) - {""}
 
-    def begin(self, desired: Desired, rollout: Rollout) -> Record:
-        """Mean to apply a set: the inventory is the old one and the new one together, before the first write."""
+    def begin(self, desired: Desired, rollout: Rollout, found: frozenset[ObjectRef] = frozenset()) -> Record:
+        """Mean to apply a set: the inventory is the old one and the new one together, before the first write.
+
+        ``found`` are the objects that are there already.
+        """
         added = {
-            manifest.ref: Item(born=desired.digest)
+            manifest.ref: Item(born=desired.digest, found=manifest.ref in found)
             for manifest in desired.manifests
             if manifest.ref not in self.inventory
         }

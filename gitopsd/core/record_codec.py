@@ -91,6 +91,7 @@ class _Objects:
     failing: tuple[tuple[int, datetime], ...]
     corrections: tuple[tuple[int, tuple[datetime, ...]], ...]
     quiet: tuple[tuple[int, datetime], ...] = ()
+    found: tuple[int, ...] = ()
 
 
 _STATE = msgspec.json.Decoder(_State)
@@ -180,6 +181,7 @@ def _objects(record: Record) -> _Objects:
         baseline=tuple(sorted(at[ref] for ref in baseline)),
         failing=tuple(sorted((at[ref], since) for ref, since in failing.items())),
         quiet=tuple(sorted((at[ref], since) for ref, since in quiet.items())),
+        found=tuple(sorted(at[ref] for ref, item in record.inventory.items() if item.found)),
         corrections=tuple(sorted((at[ref], tuple(times)) for ref, times in record.corrections.items())),
     )
 
@@ -191,11 +193,12 @@ def _table(values: Iterable[_T]) -> tuple[tuple[_T, ...], Mapping[_T, int]]:
 
 def _record(state: _State, objects: _Objects) -> Record:
     refs = _refs(objects)
+    found = frozenset(objects.found)
     return Record(
         current=state.current,
         inventory={
-            refs[at]: Item(uid=uid, digest=digest, fingerprint=fingerprint, born=objects.sets[born])
-            for at, uid, digest, fingerprint, born in objects.items
+            refs[at]: Item(uid=uid, digest=digest, fingerprint=mark, born=objects.sets[born], found=at in found)
+            for at, uid, digest, mark, born in objects.items
         },
         rollout=_rollout(state.rollout, objects, refs) if state.rollout else None,
         kept=state.kept,

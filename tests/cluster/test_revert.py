@@ -10,7 +10,7 @@ from gitopsd.core.record import Outcome
 from gitopsd.core.status_facts import problems
 from gitopsd.core.status_sentence import why
 from gitopsd.core.status_words import Phase, phase
-from tests.cluster.oracles import container, inhabitants, written
+from tests.cluster.oracles import container, identity, inhabitants, written
 from tests.cluster.stage import configmap, deployment, phase_is, shown, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
@@ -187,6 +187,26 @@ def test_nothing_that_is_gone_from_a_bad_commit_is_deleted_by_it(kept):
     assert phase(view) is Phase.REVERTED
     assert inhabitants(kept) == {"deployments/web", "configmaps/settings"}
     assert written(kept, begin) == {"patch deployments/web": 2}
+
+
+def test_what_was_there_before_a_bad_commit_adopted_it_is_not_deleted_with_it(kept):
+    by_hand = configmap("theirs", precious="1")
+    kept.kubectl("apply", "-f", "-", stdin=by_hand)
+    before = identity(kept.get("configmaps", "theirs"))
+    begin = kept.audit.position()
+    adopting = by_hand.replace("name: theirs\n", 'name: theirs\n  annotations: {gitopsd.dev/adopt: "true"}\n')
+    kept.commit({"web.yaml": MISSING, "theirs.yaml": adopting})
+
+    view = kept.once()
+
+    assert phase(view) is Phase.REVERTED
+    assert identity(kept.get("configmaps", "theirs")) == before
+    assert kept.get("configmaps", "theirs")["data"] == {"precious": "1"}
+    assert "theirs" not in {ref.name for ref in view.known.inventory}
+    kept.commit({"web.yaml": GOOD, "theirs.yaml": None}, 'Revert "Change"')
+    assert phase(kept.once()) is Phase.READY
+    assert identity(kept.get("configmaps", "theirs")) == before
+    assert written(kept, begin) == {"patch deployments/web": 2, "patch configmaps/theirs": 2}
 
 
 def test_a_job_that_has_done_its_work_is_not_run_again_by_a_revert(kept):

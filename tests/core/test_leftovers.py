@@ -80,6 +80,21 @@ def test_what_a_held_digest_added_goes_without_git():
     assert leftovers(found(OLD.ref), back, record=born).prunes == (Prune(OLD.ref, "uid-old"),)
 
 
+def test_what_a_held_digest_took_up_was_there_before_it_and_is_let_go():
+    taken_up = replace(RECORD, inventory={OLD.ref: replace(RECORD.inventory[OLD.ref], born="bad", found=True)})
+    back = replace(TARGET, proven=False, trigger=Trigger.REVERT, held_digests=frozenset({"bad"}))
+
+    outcome = leftovers(found(OLD.ref), back, record=taken_up)
+
+    assert (outcome.forgotten, outcome.prunes, outcome.kept_back) == ({OLD.ref}, (), ())
+
+
+def test_what_was_taken_up_and_kept_follows_git_like_all_else():
+    taken_up = replace(RECORD, inventory={OLD.ref: replace(RECORD.inventory[OLD.ref], born="old", found=True)})
+
+    assert leftovers(found(OLD.ref), record=taken_up).prunes == (Prune(OLD.ref, "uid-old"),)
+
+
 def test_a_person_who_rolls_back_means_the_whole_set():
     back = replace(TARGET, proven=False, trigger=Trigger.ROLLBACK)
 

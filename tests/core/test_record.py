@@ -29,6 +29,12 @@ def test_before_the_first_write_the_inventory_is_old_and_new_together():
     assert record.current == "new"
 
 
+def test_what_is_there_already_is_marked_as_found():
+    record = Record().begin(desired(CACHE), rollout(), frozenset({CACHE.ref}))
+
+    assert record.inventory[CACHE.ref] == Item(born="new", found=True)
+
+
 def test_an_answer_gives_the_object_its_identity_and_keeps_its_birth():
     record = Record().begin(desired(WEB), rollout())
 

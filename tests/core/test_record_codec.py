@@ -266,7 +266,9 @@ _ENTRIES = st.builds(
 _RECORDS = st.builds(
     Record,
     current=_TEXTS,
-    inventory=st.dictionaries(_REFS, st.builds(Item, uid=_TEXTS, digest=_TEXTS, fingerprint=_TEXTS, born=_TEXTS)),
+    inventory=st.dictionaries(
+        _REFS, st.builds(Item, uid=_TEXTS, digest=_TEXTS, fingerprint=_TEXTS, born=_TEXTS, found=st.booleans())
+    ),
     rollout=st.none() | _ROLLOUTS,
     kept=st.lists(st.builds(Kept, digest=_TEXTS, revision=_REVISIONS, at=_INSTANTS), max_size=KEPT_MAX).map(tuple),
     held=st.lists(_HOLDS, max_size=HELD_MAX).map(lambda holds: {hold.digest: hold for hold in holds}),
