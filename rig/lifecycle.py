@@ -15,13 +15,14 @@ from rig.cluster import RECORD, Cluster, Nodes, Ports, load_cluster
 from rig.doors import open_door
 from rig.errors import RigError
 from rig.network import create_network, remove_network
-from rig.paths import cluster_folder, clusters_root
+from rig.paths import cluster_folder, clusters_root, make_folder, require_room
 from rig.played import await_played_node, start_played_node
 from rig.ports import free_ports, require_free
 from rig.programs import Identity, myself
 from rig.real import await_real_node, end_real_node, require_real, start_real_node
 from rig.say import say
 
+_ROOM_TO_RUN = 512 * 1024**2
 NEEDED = {
     Nodes.NONE: ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl"),
     Nodes.KWOK: ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "kubectl"),
@@ -105,6 +106,7 @@ def require_linux() -> None:
 
 def _bring_up(folder: Path, wish: Wish) -> Cluster:
     try:
+        require_room(folder, _ROOM_TO_RUN, of="XDG_STATE_HOME")
         cluster = _plan(folder, wish).owned_by(myself())
         cluster.save()
         _start(cluster)
@@ -185,8 +187,11 @@ def _clear(folder: Path) -> None:
 def _held(folder: Path) -> Iterator[Path]:
     """Nobody else brings this cluster up or down meanwhile. The folder is its own lock: no file is left."""
     while True:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        make_folder(folder, mode=0o700)
+        try:
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if _is_still(folder, lock):

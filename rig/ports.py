@@ -7,6 +7,7 @@ from collections.abc import Collection
 from rig.errors import RigError
 
 _CANDIDATES = range(20000, 32000)
+_USABLE = range(1024, 65536)
 
 
 def free_ports(count: int, taken: Collection[int] = ()) -> list[int]:
@@ -25,6 +26,9 @@ def free_ports(count: int, taken: Collection[int] = ()) -> list[int]:
 
 def require_free(port: int) -> int:
     """The port that was asked for, or the refusal."""
+    if port not in _USABLE:
+        remedy = f"Leave --port out and a free one is chosen, or name one from {_USABLE.start} to {_USABLE.stop - 1}."
+        raise RigError(f"Port {port} cannot be used", remedy=remedy)
     if not is_free(port):
         raise RigError(f"Port {port} is taken", remedy="Leave --port out and a free one is chosen, or end who has it.")
     return port

@@ -136,7 +136,7 @@ class Programs:
     def names(self) -> list[str]:
         """All that were started and not ended, oldest first."""
         found = (self.folder / "run").glob("*.pid")
-        return [path.stem for path in sorted(found, key=lambda path: path.stat().st_mtime_ns)]
+        return [path.stem for path in sorted(found, key=_written)]
 
     def log(self, name: str) -> Path:
         """Where its output goes."""
@@ -150,6 +150,13 @@ class Programs:
 
     def _pid_file(self, name: str) -> Path:
         return self.folder / "run" / f"{name}.pid"
+
+
+def _written(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:  # someone brings the cluster down meanwhile
+        return 0
 
 
 def _gone(who: Identity, patience_s: float) -> bool:

@@ -6,7 +6,7 @@
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -25,11 +25,12 @@ _NAMESPACES = "/api/v1/namespaces"
 
 @dataclass(frozen=True, slots=True)
 class TestCluster:
-    """The cluster a test runs on; `rig` is `None` when an existing one serves."""
+    """The cluster a test runs on, and its namespaces so far; `rig` is `None` when an existing one serves."""
 
     __test__ = False
     kubeconfig: Path
     rig: Cluster | None
+    namespaces: list[str] = field(default_factory=list)
 
     def api(self) -> Api:
         """The API as the administrator."""
@@ -105,7 +106,7 @@ def api_audit(api_cluster: TestCluster) -> AuditLog:
 def _cluster(nodes: Nodes) -> Iterator[TestCluster]:
     existing = os.environ.get(EXISTING)
     if existing:
-        yield TestCluster(Path(existing), None)
+        yield from _existing(Path(existing))
         return
     made = up(Wish(name=f"test-{nodes}-{os.getpid()}", nodes=nodes, owner=myself()))
     try:
@@ -114,8 +115,22 @@ def _cluster(nodes: Nodes) -> Iterator[TestCluster]:
         down(made.name)
 
 
+def _existing(kubeconfig: Path) -> Iterator[TestCluster]:
+    if not kubeconfig.is_file():
+        pytest.exit(f"{EXISTING} names {kubeconfig}, which is no file", returncode=pytest.ExitCode.USAGE_ERROR)
+    cluster = TestCluster(kubeconfig, None)
+    yield cluster
+    wait_for("the namespaces of the tests to be gone", lambda: not _there(cluster), deadline_s=300)
+
+
+def _there(cluster: TestCluster) -> set[str]:
+    there = cluster.api().get(_NAMESPACES)["items"]
+    return {one["metadata"]["name"] for one in there} & set(cluster.namespaces)
+
+
 def _namespace(cluster: TestCluster) -> Iterator[str]:
     api, name = cluster.api(), f"gitopsd-test-{uuid.uuid4().hex[:8]}"
+    cluster.namespaces.append(name)
     api.create(_NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     furnished = f"{_NAMESPACES}/{name}/serviceaccounts/default"
     try:
@@ -123,5 +138,3 @@ def _namespace(cluster: TestCluster) -> Iterator[str]:
         yield name
     finally:
         api.delete(f"{_NAMESPACES}/{name}")
-        if cluster.rig is None:
-            wait_for(f"namespace {name} to be gone", lambda: api.find(f"{_NAMESPACES}/{name}") is None, deadline_s=120)

@@ -2,14 +2,22 @@
 
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from rig.api import Api
 from rig.waiting import wait_for
-from tests.rig.commandline import Rig
+from tests.rig.commandline import TREE, Rig
 
+COMING_AND_GOING = """
+from rig import lifecycle
+from rig.paths import cluster_folder
+for _ in range(300):
+    with lifecycle._held(cluster_folder("one")) as folder:
+        lifecycle._remove(folder)
+"""
 pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
 
 
@@ -98,6 +106,15 @@ def test_an_interrupted_up_leaves_nothing(rig: Rig, how: signal.Signals, begun: 
     running.child.send_signal(how)
     assert running.finish().returncode == 130
     assert rig.programs() == []
+    assert rig.files() == []
+
+
+def test_ups_and_downs_at_once_do_not_take_the_folder_from_each_other(rig: Rig) -> None:
+    """The last `down` removes the folder above, at the very moment at which the next `up` wants it."""
+    told = {"cwd": TREE, "env": rig.environment}
+    assert [
+        child.wait() for child in [subprocess.Popen([sys.executable, "-c", COMING_AND_GOING], **told) for _ in range(3)]
+    ] == [0, 0, 0]
     assert rig.files() == []
 
 

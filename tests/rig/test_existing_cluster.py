@@ -58,6 +58,15 @@ def test_an_existing_cluster_serves_and_nothing_is_left_there(rig: Rig, tmp_path
     assert not [one for one in namespaces if one["metadata"]["name"].startswith("gitopsd-test-")]
 
 
+def test_an_existing_cluster_that_is_not_there_is_said_once(rig: Rig, tmp_path: Path) -> None:
+    (tmp_path / "test_session.py").write_text(SESSION)
+    command = [sys.executable, "-m", "pytest", "-p", "rig.pytest_plugin", "-q", "--rootdir", tmp_path, tmp_path]
+    environment = {**rig.environment, EXISTING: "/nowhere"}
+    done = subprocess.run(command, cwd=TREE, env=environment, capture_output=True, text=True, check=False)
+    assert "GITOPSD_TEST_KUBECONFIG names /nowhere, which is no file" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 def test_a_cluster_whose_owner_died_is_cleaned_by_the_next_up(rig: Rig) -> None:
     owner = subprocess.run([sys.executable, "-c", OWNED], cwd=TREE, env=rig.environment, check=True)
     assert owner.returncode == 0

@@ -43,6 +43,26 @@ def test_a_bad_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.parametrize("port", [0, 80, 70000, -1])
+def test_a_port_nobody_can_use(tmp_path: Path, port: int) -> None:
+    refused = rig("up", "--nodes", "none", f"--port={port}", XDG_STATE_HOME=str(tmp_path))
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1] == (
+        f"rig: Port {port} cannot be used. Leave --port out and a free one is chosen, or name one from 1024 to 65535."
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("variable", ["XDG_CACHE_HOME", "XDG_STATE_HOME"])
+@pytest.mark.cluster
+def test_a_place_nobody_can_write(variable: str) -> None:
+    refused = rig("up", "--nodes", "none", **{variable: "/proc/none"})
+    assert refused.returncode == 1
+    assert "cannot be made: No such file or directory. Point XDG_CACHE_HOME and XDG_STATE_HOME at" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.cluster
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -93,8 +113,39 @@ def test_a_full_disk(tmp_path: Path) -> None:
     finally:
         subprocess.run(["umount", tmp_path], check=True)
     assert refused.returncode == 1
-    assert "is too full to build on. Free 5 GiB there or point XDG_CACHE_HOME at another disk." in refused.stderr
+    assert "is too full. Free 5 GiB there or point XDG_CACHE_HOME at another disk." in refused.stderr
     assert left == []
+
+
+@pytest.mark.cluster
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_disk_too_full_for_a_cluster(tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path], check=True)
+    try:
+        refused = rig("up", "--nodes", "none", XDG_STATE_HOME=str(tmp_path))
+        left = list(tmp_path.iterdir())
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+    assert refused.returncode == 1
+    assert "is too full. Free 0.5 GiB there or point XDG_STATE_HOME at another disk." in refused.stderr
+    assert left == []
+
+
+def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
+    script = (
+        'case "$1" in version) echo go version go1.26.8 linux/amd64; exit;; esac\n'
+        f'mkdir "$GOTMPDIR/half"; sleep 300 & echo $! >{tmp_path}/child; mv {tmp_path}/child {tmp_path}/began; wait'
+    )
+    fake_program(tmp_path / "bin", "go", script)
+    cache = tmp_path / "cache"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PATH": only(tmp_path / "bin")}
+    builder = subprocess.Popen([sys.executable, "-m", "rig", "build", "kubectl"], cwd=TREE, env=environment)
+    wait_for("the build to begin", (tmp_path / "began").exists)
+    builder.terminate()
+    assert builder.wait() == 130
+    child = Path("/proc", (tmp_path / "began").read_text().strip(), "cmdline")
+    wait_for("the compiler to be gone", lambda: not child.exists() or not child.read_text())
+    assert [path.name for path in (cache / "gitopsd").iterdir()] == ["build.lock"]
 
 
 def test_two_builders_at_once_build_once(tmp_path: Path) -> None:
