@@ -58,7 +58,10 @@ def is_text(word: str) -> bool:
     """Return whether a plain word is text, and not a number, a boolean or null."""
     if word in _WORDS:
         return False
-    return word[0] not in _NUMERIC_START or _number(word) is word
+    try:
+        return word[0] not in _NUMERIC_START or _number(word) is word
+    except NotJson:
+        return False
 
 
 def as_json_number(number: float) -> int | float:

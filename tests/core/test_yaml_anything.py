@@ -56,6 +56,7 @@ PIECES = (
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join), st.sampled_from(["a.yaml", "a.json"]))
 @example("kind: List\nitems: {a: *x}", "a.yaml")
+@example(".nan: ", "a.yaml")
 def test_any_pieces_of_yaml_give_objects_or_problems(text, name):
     content = read_file(File(name, "1", text.encode()))
 
