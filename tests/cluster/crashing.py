@@ -31,6 +31,7 @@ from gitopsd.ports import Answer, Call
 
 BEFORE, AFTER = "before", "after"
 NEVER = "-"
+SETTLE_S = 0.2
 
 Strike = Callable[[str, str], None]
 
@@ -141,6 +142,8 @@ def _signalling(trace: Path, fate: Fate) -> Strike:
                 file.write(f"{write}\n")
         if (side, write) == (fate.side, fate.write):
             os.kill(os.getpid(), signal.Signals[fate.signal])
+            # A stop reaches this thread a moment later: it must not be on the wire by then.
+            threading.Event().wait(SETTLE_S)
 
     return strike
 

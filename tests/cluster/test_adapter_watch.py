@@ -57,6 +57,17 @@ def test_a_quiet_pass_costs_no_request(following):
     assert requests(following, *bodies, following.deployment(replicas=0)) == 0
 
 
+def test_what_no_controller_has_looked_at_yet_is_read_each_time_for_the_server_may_hang(following):
+    body = following.deployment(replicas=0)
+    settle(following, body)
+    following.edit(body, {"spec": {"paused": True}})
+    following.edit(body, {"spec": {"paused": None}})
+    woken(following)
+    requests(following, body)
+
+    assert requests(following, body) > 0
+
+
 def test_an_edit_wakes_and_is_seen(following):
     body = following.config_map(a="1")
     settle(following, body)

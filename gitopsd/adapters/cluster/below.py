@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gitopsd.adapters.cluster.discovery import Resource
 from gitopsd.adapters.cluster.reading import Reader
 from gitopsd.core.fields import part, parts, read, text, text_of
-from gitopsd.core.health import assess, needs_look_below
+from gitopsd.core.health import assess, is_good, needs_look_below
 from gitopsd.core.model import Body, Health, HealthStatus, LiveObject
 
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
@@ -36,6 +36,11 @@ class Below:
 def wants_look_below(body: Body) -> bool:
     """Return whether the object's pods must be read to say how it is."""
     return needs_look_below(body) and assess(body).status is not HealthStatus.CURRENT
+
+
+def is_moving(body: Body, health: Health) -> bool:
+    """Return whether the object is read at each look: a server that hangs is not found out by remembering."""
+    return not is_good(health) or wants_look_below(body)
 
 
 def is_workload_unwell(live: LiveObject) -> bool:

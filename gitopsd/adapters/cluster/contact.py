@@ -41,6 +41,7 @@ class Contact:
         self._tallies: dict[str, Tally] = {}
         self._outages: deque[tuple[float, float]] = deque(maxlen=OUTAGES_MAX)
         self._dark_since: float | None = None
+        self._heard_at: float | None = None
 
     def answered(self, account: str, call: Call, answer: Answer, asked_at: float) -> None:
         """Count one answer; a gateway's or an overwhelmed server's is no sign of life."""
@@ -54,15 +55,19 @@ class Contact:
     def alive(self) -> None:
         """The server spoke: an outage, if there was one, is over."""
         with self._lock:
+            self._heard_at = time.monotonic()
             if self._dark_since is not None:
-                self._outages.append((self._dark_since, time.monotonic()))
+                self._outages.append((self._dark_since, self._heard_at))
                 self._dark_since = None
 
     def lost(self, asked_at: float) -> None:
-        """The server did not answer something asked at that monotonic instant."""
+        """The server did not answer something asked at that monotonic instant.
+
+        It may have been silent before: nobody knows of anything after its last sign of life.
+        """
         with self._lock:
             if self._dark_since is None:
-                self._dark_since = asked_at
+                self._dark_since = asked_at if self._heard_at is None else min(asked_at, self._heard_at)
 
     @property
     def is_reachable(self) -> bool:

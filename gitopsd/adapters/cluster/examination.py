@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from gitopsd.adapters.cluster.below import Below, wants_look_below
+from gitopsd.adapters.cluster.below import Below, is_moving
 from gitopsd.adapters.cluster.discovery import Resource
 from gitopsd.adapters.cluster.memory import Memory, Remembered
 from gitopsd.adapters.cluster.previews import Previewer, is_stale_look
@@ -135,7 +135,7 @@ class Examiner:
             live=replace(live, body=None),
             digest=look.manifest.digest,
             omit=look.omit,
-            is_moving=wants_look_below(body),
+            is_moving=is_moving(body, live.health),
         )
         self.memory.keep(self.environment.name, remembered)
 

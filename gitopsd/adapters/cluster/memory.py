@@ -18,7 +18,8 @@ class Remembered:
     """An object as last seen, without its body.
 
     ``digest`` and ``omit``: the manifest, and what was left out of it, that the object was found equal to; or the
-    words by which a leftover was known. ``is_moving``: its health hangs on more than itself, so it is read each time.
+    words by which a leftover was known. ``is_moving``: it is not well, or its health hangs on more than itself, so it
+    is read each time.
     """
 
     live: LiveObject

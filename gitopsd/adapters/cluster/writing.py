@@ -14,7 +14,7 @@ import msgspec
 
 from gitopsd.adapters.cluster import trouble
 from gitopsd.adapters.cluster.applying import refused, send_apply
-from gitopsd.adapters.cluster.below import wants_look_below
+from gitopsd.adapters.cluster.below import is_moving
 from gitopsd.adapters.cluster.discovery import Discovery, Resource
 from gitopsd.adapters.cluster.lanes import Lanes
 from gitopsd.adapters.cluster.memory import Memory, Remembered
@@ -97,7 +97,7 @@ class Writer:
                 live=replace(live, body=None),
                 digest=change.manifest.digest,
                 omit=change.sight.omit,
-                is_moving=wants_look_below(body),
+                is_moving=is_moving(body, live.health),
             )
             self.memory.keep(self.environment.name, seen)
         return Applied(ref=change.ref, uid=live.uid, fingerprint=live.fingerprint, warnings=answer.warnings)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from gitopsd.adapters.cluster.contact import Contact
 from gitopsd.adapters.cluster.transport import APPLY, JSON_PATCH, USER_AGENT
 from gitopsd.core.errors import ClusterError, Problem, Stage, Superseded
 from gitopsd.ports import Call
@@ -319,6 +320,13 @@ class TestContact:
 
         assert transport.contact.is_reachable
         assert 0.2 < transport.contact.blind_s(60) < 1.0
+
+    def test_an_outage_that_is_found_out_late_began_with_the_last_sign_of_life(self):
+        contact = Contact()
+        contact.alive()
+        contact.lost(time.monotonic() + 60)
+
+        assert contact.blind_s(60) > 0
 
     def test_an_outage_before_the_time_in_question_does_not_count(self):
         with ScriptedServer([Reply(mute=True), OK]) as server:
