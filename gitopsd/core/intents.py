@@ -188,7 +188,7 @@ def _words(manifest: Manifest) -> Iterator[tuple[str, str]]:
             for word in _listed(value) or ("",):
                 yield key, word.lower()
     labels = manifest.labels
-    for key in _FLUX_LABELS & labels.keys():
+    for key in _FLUX_LABELS.intersection(labels):
         yield key, labels[key].lower()
 
 

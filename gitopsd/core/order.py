@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import graphlib
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from operator import itemgetter
 
 from gitopsd.core.errors import Problem, RenderError, Stage
 from gitopsd.core.intents import Intents, intents_of
@@ -41,9 +43,9 @@ _RANK_LAST = _RANK_OTHERS + 1
 
 def in_order(manifests: Iterable[Manifest]) -> tuple[tuple[int, Manifest], ...]:
     """Number the manifests by wave, from 0, and sort them: by explicit wave, then rank, then name."""
-    keyed = sorted(((_key(manifest), manifest) for manifest in manifests), key=lambda pair: (pair[0], pair[1].ref))
-    numbers = {key: number for number, key in enumerate(sorted({key for key, _ in keyed}))}
-    return tuple((numbers[key], manifest) for key, manifest in keyed)
+    keyed = sorted(((_place(manifest), manifest) for manifest in manifests), key=itemgetter(0))
+    numbers = {key: number for number, key in enumerate(sorted({place[:2] for place, _ in keyed}))}
+    return tuple((numbers[place[:2]], manifest) for place, manifest in keyed)
 
 
 def needs(manifests: Sequence[Manifest]) -> Mapping[ObjectRef, frozenset[ObjectRef]]:
@@ -53,27 +55,20 @@ def needs(manifests: Sequence[Manifest]) -> Mapping[ObjectRef, frozenset[ObjectR
         RenderError: ``depends-on`` names something unknown, or goes round in a circle.
     """
     intents = {manifest.ref: intents_of(manifest) for manifest in manifests}
-    makers = _makers(manifests)
-    before = _before_each_wave(intents)
-    found = {
-        manifest.ref: frozenset(
-            (
-                *_structural(manifest, makers),
-                *_asked_for(manifest, intents[manifest.ref], intents),
-                *before[intents[manifest.ref].wave],
-            )
-        )
-        - {manifest.ref}
-        for manifest in manifests
-    }
-    _refuse_circles(found, {manifest.ref: manifest for manifest in manifests})
-    return found
+    waves = _waves(intents)
+    before = _before_each(waves)
+    own = _own_needs(manifests, intents)
+    if own:
+        _refuse_circles(own, waves, {manifest.ref: manifest for manifest in manifests})
+    # One set per wave, shared by its objects: they can be thousands.
+    shared = {ref: before[wishes.wave] for ref, wishes in intents.items()}
+    return shared | {ref: shared[ref] | needed for ref, needed in own.items()}
 
 
-def _key(manifest: Manifest) -> tuple[int, int]:
-    kind = manifest.ref.kind
-    rank = _RANK_LAST if kind in _LAST else _RANK_BY_KIND.get(kind, _RANK_OTHERS)
-    return intents_of(manifest).wave, rank
+def _place(manifest: Manifest) -> tuple[int, int, str, str, str, str]:
+    ref = manifest.ref
+    rank = _RANK_LAST if ref.kind in _LAST else _RANK_BY_KIND.get(ref.kind, _RANK_OTHERS)
+    return intents_of(manifest).wave, rank, ref.group, ref.kind, ref.namespace, ref.name
 
 
 def _makers(manifests: Iterable[Manifest]) -> Mapping[tuple[str, ...], ObjectRef]:
@@ -96,8 +91,20 @@ def _makers(manifests: Iterable[Manifest]) -> Mapping[tuple[str, ...], ObjectRef
     return makers
 
 
-def _structural(manifest: Manifest, makers: Mapping[tuple[str, ...], ObjectRef]) -> tuple[ObjectRef, ...]:
-    ref = manifest.ref
+def _own_needs(
+    manifests: Iterable[Manifest], intents: Mapping[ObjectRef, Intents]
+) -> Mapping[ObjectRef, frozenset[ObjectRef]]:
+    """What each object needs for its own sake, and not for its wave's; only those that need something."""
+    makers = _makers(manifests)
+    found = {}
+    for manifest in manifests:
+        ref, wishes = manifest.ref, intents[manifest.ref]
+        if makers or wishes.depends_on:
+            found[ref] = frozenset((*_structural(ref, makers), *_asked_for(manifest, wishes, intents))) - {ref}
+    return {ref: needed for ref, needed in found.items() if needed}
+
+
+def _structural(ref: ObjectRef, makers: Mapping[tuple[str, ...], ObjectRef]) -> tuple[ObjectRef, ...]:
     keys = (("kind", ref.group, ref.kind), ("namespace", ref.namespace), ("group", ref.group))
     return tuple(makers[key] for key in keys if key in makers)
 
@@ -119,16 +126,40 @@ def _asked_for(manifest: Manifest, wishes: Intents, known: Mapping[ObjectRef, In
     return wishes.depends_on
 
 
-def _before_each_wave(intents: Mapping[ObjectRef, Intents]) -> Mapping[int, frozenset[ObjectRef]]:
-    waves = sorted({wishes.wave for wishes in intents.values()})
-    return {wave: frozenset(ref for ref, wishes in intents.items() if wishes.wave < wave) for wave in waves}
+def _waves(intents: Mapping[ObjectRef, Intents]) -> Mapping[int, Sequence[ObjectRef]]:
+    """The objects of each explicit wave, in the waves' order."""
+    found: dict[int, list[ObjectRef]] = {wave: [] for wave in sorted({wishes.wave for wishes in intents.values()})}
+    for ref, wishes in intents.items():
+        found[wishes.wave].append(ref)
+    return found
 
 
-def _refuse_circles(found: Mapping[ObjectRef, frozenset[ObjectRef]], manifests: Mapping[ObjectRef, Manifest]) -> None:
+def _before_each(waves: Mapping[int, Sequence[ObjectRef]]) -> Mapping[int, frozenset[ObjectRef]]:
+    before: dict[int, frozenset[ObjectRef]] = {}
+    earlier: frozenset[ObjectRef] = frozenset()
+    for wave, refs in waves.items():
+        before[wave] = earlier
+        earlier = earlier.union(refs)
+    return before
+
+
+def _refuse_circles(
+    own: Mapping[ObjectRef, frozenset[ObjectRef]],
+    waves: Mapping[int, Sequence[ObjectRef]],
+    manifests: Mapping[ObjectRef, Manifest],
+) -> None:
+    """Waves alone make no circle; a wave's number stands for all that goes before it, or there were too many edges."""
+    graph: dict[ObjectRef | int, set[ObjectRef | int]] = {
+        ref: {wave, *own.get(ref, ())} for wave, refs in waves.items() for ref in refs
+    }
+    for earlier, later in pairwise(waves):
+        graph[later] = {earlier, *waves[earlier]}
     try:
-        graphlib.TopologicalSorter(found).prepare()
+        graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
-        circle: list[ObjectRef] = error.args[1]
+        # It ends where it began, so the first node is left out until only objects are left.
+        met = [node for node in error.args[1][1:] if isinstance(node, ObjectRef)]
+        circle = [met[-1], *met]
         first = manifests[circle[0]]
         raise RenderError(
             Problem(
