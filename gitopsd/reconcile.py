@@ -6,13 +6,13 @@ do. It is short: nothing in it waits for a rollout.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
 
 from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Watch, decide
 from gitopsd.core.errors import ClusterError, Problem, SourceError, Stage
-from gitopsd.core.model import Accepted, Applied, Environment
+from gitopsd.core.model import Accepted, Applied, Environment, ObjectRef, Others
 from gitopsd.core.passes import Git, Look, Pass
 from gitopsd.core.place import place
 from gitopsd.core.plan import Cause
@@ -34,11 +34,12 @@ def reconcile(environment: Environment, ports: Ports) -> Pass:
     choice = choose_target(git.desired, record, proven=git.stale is None)
     match choice:
         case Stay(because):
+            claim(environment, git, record.inventory, ports)
             return Pass(git=git, look=None, decision=_staying(because), record=record)
         case Lost():
             raise git.stale or _nothing_known(environment)
         case Target() as target:
-            look = look_at(environment, target, record, ports)
+            look = look_at(environment, target, git, record, ports)
             decision = decide(target, look.desired, look.plan, look.verdict, record)
             record = act(environment, decision, look, record, ports)
             return Pass(git=git, look=look, decision=decision, record=record)
@@ -62,10 +63,17 @@ def ask_git(environment: Environment, ports: Ports) -> Git:
     return Git(wanted=wanted, desired=place(rendered, ports.cluster.scopes(kinds), environment), stale=wanted.stale)
 
 
-def look_at(environment: Environment, target: Target, record: Record, ports: Ports) -> Look:
+def claim(environment: Environment, git: Git, refs: Iterable[ObjectRef], ports: Ports) -> Others:
+    """Say what the environment wants: these, and what Git wants of it even while something holds it back."""
+    of_git = git.desired.manifests if git.desired else ()
+    commit = git.wanted.revision.commit if git.wanted and git.desired else ""
+    return ports.claims.exchange(environment, frozenset((*refs, *(manifest.ref for manifest in of_git))), commit)
+
+
+def look_at(environment: Environment, target: Target, git: Git, record: Record, ports: Ports) -> Look:
     """Look at the target's objects, plan what would bring them about, and judge how they are. Writes nothing."""
     desired = target.desired or ports.store.recall(environment, target.digest)
-    others = ports.claims.exchange(environment, frozenset(manifest.ref for manifest in desired.manifests))
+    others = claim(environment, git, (manifest.ref for manifest in desired.manifests), ports)
     target = replace(target, others=others)
     rollout = record.rollout_of(desired.digest)
     live = ports.cluster.observe(environment, desired, record.inventory, rollout.started_at if rollout else None)

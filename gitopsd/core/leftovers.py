@@ -51,6 +51,8 @@ def _why_not(found: LiveObject, item: Item, target: Target, desired: Desired) ->
     heir = target.others.wants.get(found.ref)
     if heir:
         return "HANDOVER_PENDING", f"waits for environment {heir} to take it over"
+    if silent := target.others.may_be_wanted_by(found.ref):
+        return "HANDOVER_UNCLEAR", f"environment {silent} may want it, and what that wants cannot be read now"
     if not desired.settings.prune.enabled:
         return "PRUNE_DISABLED", "prune.enabled is false in gitopsd.yaml"
     if found.owner or found.uid != item.uid:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import TypeAlias
 
 from gitopsd.core.errors import Problem, SourceError
@@ -66,6 +67,10 @@ class Environment:
     service_account: str = ""
     service_account_namespace: str = ""
     apply_set: str = ""
+
+    def allows(self, namespace: str) -> bool:
+        """Whether the environment's objects may lie in this namespace."""
+        return not self.namespaces or any(fnmatchcase(namespace, glob) for glob in self.namespaces)
 
     @property
     def user(self) -> str:
@@ -273,16 +278,22 @@ class Live:
 class Others:
     """What the other environments want at this moment; ``known`` are the ones that have said so since we started.
 
+    ``silent`` are the ones that have not said it yet, or of another commit of the same repository.
     ``ready`` are the ones that are at what Git wants of them, kept.
     """
 
     wants: Mapping[ObjectRef, str] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
+    silent: tuple[Environment, ...] = ()
     ready: frozenset[str] = frozenset()
 
     def gave_up(self, ref: ObjectRef, environment: str) -> bool:
         """Return whether that environment surely wants the object no more."""
         return environment in self.known and self.wants.get(ref) != environment
+
+    def may_be_wanted_by(self, ref: ObjectRef) -> str:
+        """Name an environment that may want the object and cannot say so now; empty when there is none."""
+        return next((one.name for one in self.silent if not ref.namespace or one.allows(ref.namespace)), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

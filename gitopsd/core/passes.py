@@ -34,6 +34,12 @@ class Look:
     verdict: Verdict
     at: datetime
 
+    @property
+    def hangs_on_others(self) -> bool:
+        """Whether what another environment says or does may change the plan."""
+        stuck = {problem.code for problem in (*self.plan.conflicts, *self.plan.kept_back)}
+        return bool(stuck & {"OWNERSHIP_CONFLICT", "HANDOVER_PENDING", "HANDOVER_UNCLEAR"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from gitopsd.core.canonical import canonical, digest_of
 from gitopsd.core.errors import Problem, Stage
@@ -83,7 +82,7 @@ class _Placing:
         if not namespace:
             hint = "write metadata.namespace, or namespace in gitopsd.yaml"
             yield _problem(manifest, "NAMESPACE_MISSING", "it says no namespace, and nothing else does", hint)
-        elif not self._is_allowed(namespace):
+        elif not self.environment.allows(namespace):
             yield self._outside(manifest, namespace)
 
     def _cluster_scoped_problems(self, manifest: Manifest) -> Iterator[Problem]:
@@ -91,12 +90,8 @@ class _Placing:
         if ref.namespace:
             message = f"{ref.kind} lives in no namespace, but metadata.namespace is written"
             yield _problem(manifest, "NAMESPACE_NOT_WANTED", message, "take metadata.namespace out")
-        elif (ref.group, ref.kind) == _NAMESPACE and not self._is_allowed(ref.name):
+        elif (ref.group, ref.kind) == _NAMESPACE and not self.environment.allows(ref.name):
             yield self._outside(manifest, ref.name)
-
-    def _is_allowed(self, namespace: str) -> bool:
-        globs = self.environment.namespaces
-        return not globs or any(fnmatchcase(namespace, glob) for glob in globs)
 
     def _outside(self, manifest: Manifest, namespace: str) -> Problem:
         allowed = ", ".join(self.environment.namespaces)

@@ -8,21 +8,52 @@ from dataclasses import dataclass, field
 from gitopsd.core.model import Environment, ObjectRef, Others
 
 
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    environment: Environment
+    refs: frozenset[ObjectRef]
+    revision: str
+
+
 @dataclass(eq=False)
 class LocalClaims:
     """See ``ports.Claims``."""
 
-    _wants: dict[str, frozenset[ObjectRef]] = field(default_factory=dict)
+    _said: dict[str, _Claim] = field(default_factory=dict)
+    _awaited: dict[str, Environment] = field(default_factory=dict)
     _ready: frozenset[str] = frozenset()
+    _has_news: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def exchange(self, environment: Environment, refs: frozenset[ObjectRef]) -> Others:
-        """Say what this environment wants; return what the others want."""
+    def expect(self, environment: Environment) -> None:
+        """Know of an environment that will say what it wants."""
         with self._lock:
-            self._wants[environment.name] = refs
-            others = {name: wanted for name, wanted in self._wants.items() if name != environment.name}
-        wants = {ref: name for name, wanted in others.items() for ref in wanted}
-        return Others(wants=wants, known=frozenset(others), ready=self._ready)
+            if environment.name not in self._said:
+                self._awaited[environment.name] = environment
+
+    def exchange(self, environment: Environment, refs: frozenset[ObjectRef], revision: str) -> Others:
+        """Say what this environment wants; return what the others want."""
+        claim = _Claim(environment, refs, revision)
+        with self._lock:
+            self._has_news = self._has_news or self._said.get(environment.name) != claim
+            self._said[environment.name] = claim
+            self._awaited.pop(environment.name, None)
+            others = {name: said for name, said in self._said.items() if name != environment.name}
+            return Others(
+                wants={ref: name for name, said in others.items() for ref in said.refs},
+                known=frozenset(others),
+                silent=(
+                    *self._awaited.values(),
+                    *(said.environment for said in others.values() if _is_old(said, claim)),
+                ),
+                ready=self._ready,
+            )
+
+    def take_news(self) -> bool:
+        """Return whether anybody has said anything new since this was asked last."""
+        with self._lock:
+            news, self._has_news = self._has_news, False
+            return news
 
     def settled(self, environment: str, *, is_ready: bool) -> None:
         """Say whether an environment is at what Git wants of it: others may depend on it."""
@@ -32,5 +63,11 @@ class LocalClaims:
     def forget(self, environment: str) -> None:
         """Drop an environment that is not followed any more."""
         with self._lock:
-            self._wants.pop(environment, None)
+            self._said.pop(environment, None)
+            self._awaited.pop(environment, None)
             self._ready -= {environment}
+
+
+def _is_old(said: _Claim, now: _Claim) -> bool:
+    """Whether it was said of another commit of the same repository: an object may have moved with one of the two."""
+    return said.environment.source == now.environment.source and said.revision != now.revision

@@ -126,7 +126,7 @@ class Daemon:
             # A plan shows what would be done if nobody had paused it.
             choice = choose_target(git.desired, replace(record, suspended=None), proven=git.stale is None)
             if isinstance(choice, Target):
-                return look_at(environment, choice, record, self._house.ports)
+                return look_at(environment, choice, git, record, self._house.ports)
             return git.stale or ClusterError(_nowhere(environment))
         except GitopsdError as error:
             return error

@@ -141,6 +141,7 @@ class Engine:
         self.environments = {**others, **found}
         for environment in found.values():
             self.board.follow(environment)
+            self.house.claims.expect(environment)
 
     def _pass(self, name: str) -> None:
         environment = self.environments.get(name)
@@ -169,7 +170,14 @@ class Engine:
         self.house.claims.settled(name, is_ready=isinstance(latest.decision, Rest) and _is_followed(latest))
         if before is None or type(before.decision) is not type(latest.decision):
             _log(name, latest)
+        if self.house.claims.take_news() or not isinstance(latest.decision, Rest | Held | Watch):
+            self._wake_who_waits_for_others()
         return self._next_look_s(latest.decision, self.environments[name])
+
+    def _wake_who_waits_for_others(self) -> None:
+        for name, view in self.board.environments.items():
+            if view.latest and view.latest.look and view.latest.look.hangs_on_others:
+                self.queue.wake(name)
 
     def _next_look_s(self, decision: Decision, environment: Environment) -> float:
         match decision:

@@ -33,7 +33,7 @@ def _move(stage, files) -> str:
     return stage.repository.commit({**gone, **there}, "Move")
 
 
-@pytest.mark.parametrize("runs", ["all along", "anew for each step"])
+@pytest.mark.parametrize("runs", ["all along", "anew"])
 def test_an_object_that_moves_to_another_environment_is_handed_over_and_not_deleted(two, runs):
     two.once_all()
     before = {name: identity(two.get(*name)) for name in (("deployments", "web"), ("configmaps", "shared"))}
@@ -46,7 +46,6 @@ def test_an_object_that_moves_to_another_environment_is_handed_over_and_not_dele
             until("it to be forgotten", lambda: "shared" not in _names(shown(daemon)))
     else:
         _move(two, {"shared.yaml": SHARED})
-        two.once_all()
         views = two.once_all()
         assert {phase(view) for view in views.values()} == {Phase.READY}
         assert "shared" not in _names(views["staging"])
@@ -61,7 +60,6 @@ def test_what_was_handed_over_follows_its_new_environment_alone(two):
     two.once_all()
     _move(two, {"shared.yaml": SHARED})
     two.once_all()
-    two.once_all()
     begin = two.audit.position()
 
     two.commit({"shared.yaml": configmap("shared", a="2")}, environment="heir")
@@ -72,6 +70,49 @@ def test_what_was_handed_over_follows_its_new_environment_alone(two):
 
     assert inhabitants(two) == {"deployments/web", "configmaps/own"}
     assert written(two, begin) == {"patch configmaps/shared": 1, "delete configmaps/shared": 1}
+
+
+def test_what_moves_with_a_bad_commit_outlives_its_revert(two):
+    two.factor = 10.0
+    two.once_all()
+    before = identity(two.get("configmaps", "shared"))
+    begin = two.audit.position()
+    bad = {"environments/heir/bad.yaml": deployment("bad", image="rig.test/shop/bad:missing")}
+    two.repository.commit(
+        {**bad, "environments/staging/shared.yaml": None, "environments/heir/shared.yaml": SHARED}, "Move and break"
+    )
+
+    views = two.once_all()
+
+    assert phase(views["heir"]) is Phase.REVERTED
+    assert identity(two.get("configmaps", "shared")) == before
+    assert written(two, begin) == {
+        "patch configmaps/shared": 1, "patch deployments/bad": 1, "delete deployments/bad": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("runs", ["all along", "anew"])
+def test_an_object_that_moves_to_where_nothing_can_be_read_stays_until_it_can(two, runs):
+    two.once_all()
+    before = identity(two.get("configmaps", "shared"))
+    begin = two.audit.position()
+    move = {"environments/staging/shared.yaml": None, "environments/heir/shared.yaml": SHARED}
+    if runs == "anew":
+        two.repository.commit({**move, "environments/heir/broken.yaml": "a: [\n"}, "Move and break")
+        two.once_all()
+    with two.daemon() as daemon:
+        if runs == "all along":
+            until("both to be known", lambda: _are(daemon, Phase.READY))
+            two.repository.commit({**move, "environments/heir/broken.yaml": "a: [\n"}, "Move and break")
+        until("it to be told", phase_is(daemon, Phase.FAILED, "heir"))
+        until("the other to go on", lambda: _at(daemon, "staging") == two.repository.head())
+        assert identity(two.get("configmaps", "shared")) == before
+        assert [problem.code for problem in problems(shown(daemon))] == ["HANDOVER_UNCLEAR"]
+        two.commit({"broken.yaml": None}, environment="heir")
+        until("it to be handed over", lambda: _are(daemon, Phase.READY) and "shared" not in _names(shown(daemon)))
+
+    assert identity(two.get("configmaps", "shared")) == before
+    assert written(two, begin) == {"patch configmaps/shared": 1}
 
 
 def test_an_object_of_one_environment_cannot_be_had_by_a_second_one_as_well(two):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gitopsd.core.leftovers import sort_out
-from gitopsd.core.model import Health, HealthStatus, Item, Others
+from gitopsd.core.model import Environment, Health, HealthStatus, Item, Others
 from gitopsd.core.plan import Prune
 from gitopsd.core.record import Record, Trigger
 from gitopsd.core.settings import PruneSettings, Settings
@@ -48,6 +48,22 @@ def test_a_leftover_that_another_environment_wants_waits_for_its_heir():
     claimed = replace(TARGET, others=Others(wants={OLD.ref: "production"}, known=frozenset({"production"})))
 
     assert why(leftovers(found(OLD.ref), claimed)) == ["HANDOVER_PENDING"]
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "codes"),
+    [
+        pytest.param((), ["HANDOVER_UNCLEAR"], id="that has no bounds"),
+        pytest.param(("sho*",), ["HANDOVER_UNCLEAR"], id="that may use the namespace"),
+        pytest.param(("bank",), [], id="that may not: it goes"),
+    ],
+)
+def test_a_leftover_stays_while_an_environment_cannot_say_what_it_wants(namespaces, codes):
+    silent = Environment(name="heir", source="git", path="heir", namespaces=namespaces)
+    outcome = leftovers(found(OLD.ref), replace(TARGET, others=Others(silent=(silent,))))
+
+    assert [problem.code for problem in outcome.kept_back] == codes
+    assert bool(outcome.prunes) is not bool(codes)
 
 
 @pytest.mark.parametrize(

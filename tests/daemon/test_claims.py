@@ -15,31 +15,65 @@ def environment(name: str) -> Environment:
 
 def test_the_others_are_told_apart_from_oneself():
     claims = LocalClaims()
-    claims.exchange(environment("a"), frozenset({WEB}))
+    claims.exchange(environment("a"), frozenset({WEB}), "1")
 
-    others = claims.exchange(environment("b"), frozenset())
+    others = claims.exchange(environment("b"), frozenset(), "1")
 
     assert (others.wants, others.known) == ({WEB: "a"}, {"a"})
-    assert claims.exchange(environment("a"), frozenset({WEB})).wants == {}
+    assert claims.exchange(environment("a"), frozenset({WEB}), "1").wants == {}
 
 
 def test_who_has_not_said_anything_has_given_up_nothing():
     claims = LocalClaims()
 
-    before = claims.exchange(environment("b"), frozenset())
-    claims.exchange(environment("a"), frozenset())
-    after = claims.exchange(environment("b"), frozenset())
+    before = claims.exchange(environment("b"), frozenset(), "1")
+    claims.exchange(environment("a"), frozenset(), "1")
+    after = claims.exchange(environment("b"), frozenset(), "1")
 
     assert (before.gave_up(WEB, "a"), after.gave_up(WEB, "a")) == (False, True)
 
 
+def test_who_has_not_spoken_yet_is_silent():
+    claims = LocalClaims()
+    claims.expect(environment("a"))
+
+    before = claims.exchange(environment("b"), frozenset(), "1")
+    claims.exchange(environment("a"), frozenset(), "1")
+    claims.expect(environment("a"))
+    after = claims.exchange(environment("b"), frozenset(), "1")
+
+    assert (before.silent, after.silent) == ((environment("a"),), ())
+
+
+def test_who_has_spoken_of_another_commit_of_the_same_repository_is_silent():
+    claims = LocalClaims()
+    elsewhere = Environment(name="c", source="another", path="c")
+    claims.exchange(environment("a"), frozenset({WEB}), "1")
+    claims.exchange(elsewhere, frozenset(), "7")
+
+    others = claims.exchange(environment("b"), frozenset(), "2")
+
+    assert others.silent == (environment("a"),)
+    assert others.may_be_wanted_by(WEB) == "a"
+
+
+def test_saying_the_same_again_is_no_news():
+    claims = LocalClaims()
+    news = []
+    for refs, revision in ((frozenset(), "1"), (frozenset(), "1"), (frozenset({WEB}), "1"), (frozenset({WEB}), "2")):
+        claims.exchange(environment("a"), refs, revision)
+        news.append(claims.take_news())
+
+    assert (news, claims.take_news()) == ([True, False, True, True], False)
+
+
 def test_who_is_forgotten_wants_nothing_and_is_not_ready():
     claims = LocalClaims()
-    claims.exchange(environment("a"), frozenset({WEB}))
+    claims.exchange(environment("a"), frozenset({WEB}), "1")
     claims.settled("a", is_ready=True)
     claims.forget("a")
 
-    others = claims.exchange(environment("b"), frozenset())
+    others = claims.exchange(environment("b"), frozenset(), "1")
 
     assert (others.wants, others.known, others.ready) == ({}, frozenset(), frozenset())
 
@@ -49,4 +83,4 @@ def test_who_is_no_longer_ready_is_not_ready():
     claims.settled("a", is_ready=True)
     claims.settled("a", is_ready=False)
 
-    assert claims.exchange(environment("b"), frozenset()).ready == frozenset()
+    assert claims.exchange(environment("b"), frozenset(), "1").ready == frozenset()
