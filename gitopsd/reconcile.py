@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import assert_never
 
 from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Watch, decide
-from gitopsd.core.errors import ClusterError, Problem, SourceError, Stage
-from gitopsd.core.model import Accepted, Applied, Environment, ObjectRef, Others
+from gitopsd.core.errors import ClusterError, Problem, RenderError, SourceError, Stage
+from gitopsd.core.model import Accepted, Applied, Environment, HealthStatus, ObjectRef, Others
 from gitopsd.core.passes import Git, Look, Pass
 from gitopsd.core.place import place
 from gitopsd.core.plan import Cause
@@ -37,10 +37,10 @@ def reconcile(environment: Environment, ports: Ports) -> Pass:
             claim(environment, git, record.inventory, ports)
             return Pass(git=git, look=None, decision=_staying(because), record=record)
         case Lost():
-            raise git.stale or _nothing_known(environment)
+            raise git.rejected or git.stale or _nothing_known(environment)
         case Target() as target:
             look = look_at(environment, target, git, record, ports)
-            decision = decide(target, look.desired, look.plan, look.verdict, record)
+            decision = decide(look.target, look.desired, look.plan, look.verdict, record)
             record = act(environment, decision, look, record, ports)
             return Pass(git=git, look=look, decision=decision, record=record)
         case _:
@@ -48,19 +48,21 @@ def reconcile(environment: Environment, ports: Ports) -> Pass:
 
 
 def ask_git(environment: Environment, ports: Ports) -> Git:
-    """Ask what the environment should be. Silence is an answer here; a bad commit is an exception.
+    """Ask what the environment should be. Silence is an answer, and so is a commit that cannot be.
 
     Raises:
-        RenderError: the commit cannot be turned into objects, or leaves the operator's bounds.
         ClusterError: the API server could not say which kinds it serves.
     """
     try:
         wanted = ports.source.resolve(environment)
         rendered = ports.renderer.render(environment, wanted)
+        kinds = {(manifest.api_version, manifest.ref.kind) for manifest in rendered.manifests}
+        desired = place(rendered, ports.cluster.scopes(kinds), environment)
     except SourceError as silence:
         return Git(stale=silence)
-    kinds = {(manifest.api_version, manifest.ref.kind) for manifest in rendered.manifests}
-    return Git(wanted=wanted, desired=place(rendered, ports.cluster.scopes(kinds), environment), stale=wanted.stale)
+    except RenderError as rejected:
+        return Git(wanted=wanted, stale=wanted.stale, rejected=rejected)
+    return Git(wanted=wanted, desired=desired, stale=wanted.stale)
 
 
 def claim(environment: Environment, git: Git, refs: Iterable[ObjectRef], ports: Ports) -> Others:
@@ -79,7 +81,7 @@ def look_at(environment: Environment, target: Target, git: Git, record: Record, 
     live = ports.cluster.observe(environment, desired, record.inventory, rollout.started_at if rollout else None)
     now = ports.clock.now()
     plan = make_plan(target, desired, live, record, now)
-    verdict = judge(desired, live, rollout, now, plan.pending)
+    verdict = judge(desired, live, rollout, now, plan)
     return Look(target=target, desired=desired, live=live, plan=plan, verdict=verdict, at=now)
 
 
@@ -134,6 +136,7 @@ def _warnings(decision: Apply) -> Iterator[str]:
 
 
 def _rollout(look: Look, record: Record) -> Rollout:
+    before = record.rollout
     return Rollout(
         digest=look.desired.digest,
         revision=look.desired.revision,
@@ -144,22 +147,26 @@ def _rollout(look: Look, record: Record) -> Rollout:
             for manifest in look.desired.manifests
             if manifest.ref not in record.inventory or record.inventory[manifest.ref].digest != manifest.digest
         ),
-        baseline=record.rollout.baseline if record.rollout else unhealthy(look.desired, look.live),
+        baseline=before.baseline if before else unhealthy(look.desired, look.live),
+        broken=before.broken if before else unhealthy(look.desired, look.live, HealthStatus.FAILED),
     )
 
 
 def _keep(environment: Environment, look: Look, record: Record, ports: Ports) -> Record:
-    """Prune first, then accept: a crash in between only prunes again, and finds nothing."""
-    answers = ports.cluster.prune(environment, look.plan.prunes) if look.plan.prunes else ()
+    """Accept first, then prune: the save proves that nobody changed the record, and a revert needs nothing back."""
     rollout = record.rollout_of(look.desired.digest)
-    kept = record.wrote(answers, {})
     if rollout:
-        kept = kept.keep(Kept(digest=rollout.digest, revision=rollout.revision, at=look.at)).note(
-            _entry(Outcome.KEPT if rollout.trigger is Trigger.COMMIT else Outcome.REVERTED, rollout, look)
-        )
-    kept = _save(environment, record, kept, ports)
+        outcome = Outcome.KEPT if rollout.trigger is Trigger.COMMIT else Outcome.REVERTED
+        kept = Kept(digest=rollout.digest, revision=rollout.revision, at=look.at)
+        members = (manifest.ref for manifest in look.desired.manifests)
+        record = record.keep(kept, members).note(_entry(outcome, rollout, look))
+    record = ports.store.save(environment, record)
+    if not look.plan.prunes:
+        return record
+    answers = ports.cluster.prune(environment, look.plan.prunes)
+    pruned = _save(environment, record, record.wrote(answers, {}), ports)
     _raise_for(answers)
-    return kept
+    return pruned
 
 
 def _hold(look: Look, record: Record, why: str, back_to: str) -> Record:

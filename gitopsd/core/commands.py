@@ -136,7 +136,7 @@ def resume(record: Record, ask: Ask) -> Record:
 
 
 def _afresh(rollout: Rollout, started_at: datetime) -> Rollout:
-    return replace(rollout, started_at=started_at, failing={}, quiet={}, healthy_since=None, failure="")
+    return replace(rollout, started_at=started_at, failing={}, quiet={}, reasons={}, healthy_since=None, failure="")
 
 
 def _running(record: Record) -> Content | None:

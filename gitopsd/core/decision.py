@@ -101,13 +101,14 @@ def _unready_dependency(target: Target, desired: Desired, plan: Plan, record: Re
 def _give_up(target: Target, desired: Desired, plan: Plan, verdict: Verdict, record: Record) -> Decision:
     """Go back if that is safe and wanted; else stay, and say so."""
     why = str(plan.rejections[0]) if plan.rejections else verdict.why
-    kept = record.last_kept
+    kept, rollout = record.fallback, record.rollout
     asked = desired.settings.on_failure
     is_safe = kept is not None and kept.digest != plan.digest
     is_ours = bool(plan.rejections) or verdict.worse_than_before
-    if kept and is_safe and is_ours and asked is OnFailure.REVERT and target.trigger is Trigger.COMMIT:
+    is_a_commits = target.trigger is Trigger.COMMIT and rollout is not None and rollout.trigger is Trigger.COMMIT
+    if kept and is_safe and is_ours and asked is OnFailure.REVERT and is_a_commits:
         return Revert(why, back_to=kept.digest)
-    return Halt(why, freeze=asked is OnFailure.FREEZE and target.trigger is Trigger.COMMIT)
+    return Halt(why, freeze=asked is OnFailure.FREEZE and is_a_commits)
 
 
 def _after_failure(rollout: Rollout, plan: Plan, verdict: Verdict) -> Decision:

@@ -5,7 +5,8 @@ The last check of all is made again on a fresh read, just before each delete (``
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.model import Desired, HealthStatus, Item, Live, LiveObject, ObjectRef
@@ -16,8 +17,9 @@ from gitopsd.core.target import Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftovers:
-    """``forgotten`` are surely gone, another environment's by now, or let go."""
+    """``forgotten`` are surely gone, another environment's by now, or let go; of ``learned`` the answer was lost."""
 
+    learned: Mapping[ObjectRef, Item] = field(default_factory=dict)
     prunes: tuple[Prune, ...] = ()
     kept_back: tuple[Problem, ...] = ()
     forgotten: frozenset[ObjectRef] = frozenset()
@@ -30,17 +32,25 @@ def sort_out(target: Target, desired: Desired, live: Live, record: Record) -> Le
         ref for ref, found in live.leftovers.items() if found is None or _handed_over(found) or ref in let_go
     )
     present = {ref: found for ref, found in live.leftovers.items() if found is not None and ref not in forgotten}
+    learned = {ref: learnt for ref, found in present.items() if (learnt := _lost_answer(found, record.inventory[ref]))}
     may_go: list[Prune] = []
     kept_back: list[Problem] = [_unsure(ref) for ref in sorted(live.unsure)]
     for ref, found in sorted(present.items()):
         item = record.inventory.get(ref, Item())
         why = _why_not(found, item, target, desired)
+        if ref in learned:
+            continue
         if why:
             kept_back.append(_kept_back(ref, *why))
         elif found.health.status is not HealthStatus.TERMINATING:
             may_go.append(Prune(ref, item.uid))
-    found_all = Leftovers(prunes=tuple(may_go), kept_back=tuple(kept_back), forgotten=forgotten)
+    found_all = Leftovers(learned=learned, prunes=tuple(may_go), kept_back=tuple(kept_back), forgotten=forgotten)
     return _within_budget(found_all, target, desired, record)
+
+
+def _lost_answer(found: LiveObject, item: Item) -> Item | None:
+    """We meant to create it, it carries our mark, and only the server's answer was never recorded."""
+    return None if item.uid or found.owner else replace(item, uid=found.uid, fingerprint=found.fingerprint)
 
 
 def _handed_over(found: LiveObject) -> bool:
@@ -62,12 +72,12 @@ def _why_not(found: LiveObject, item: Item, target: Target, desired: Desired) ->
     # A person who rolls back means the set that they go back to, whole.
     is_meant = target.proven or target.trigger is Trigger.ROLLBACK
     if not is_meant and item.born not in target.held_digests:
-        return "PRUNE_UNPROVEN", "Git could not be asked this time, so nothing proves that it is gone from there"
+        return "PRUNE_UNPROVEN", "going back, or without an answer of Git, nothing proves that it is gone from there"
     return None
 
 
 def _within_budget(found: Leftovers, target: Target, desired: Desired, record: Record) -> Leftovers:
-    """Refuse all when too many would go at once; what a held digest added does not count."""
+    """Refuse when too many would go at once; what a held digest added does not count, and goes."""
     counted = [prune for prune in found.prunes if record.inventory[prune.ref].born not in target.held_digests]
     budget = max(
         desired.settings.prune.budget_count_min,
@@ -82,7 +92,8 @@ def _within_budget(found: Leftovers, target: Target, desired: Desired, record: R
         hint="if this is meant, raise prune.budget in the environment's gitopsd.yaml in a commit of its own",
         ref=str(counted[0].ref),
     )
-    return replace(found, prunes=(), kept_back=(refusal, *found.kept_back))
+    spared = tuple(prune for prune in found.prunes if prune not in counted)
+    return replace(found, prunes=spared, kept_back=(refusal, *found.kept_back))
 
 
 def _unsure(ref: ObjectRef) -> Problem:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gitopsd.core.decision import Decision
-from gitopsd.core.errors import SourceError
+from gitopsd.core.errors import RenderError, SourceError
 from gitopsd.core.model import Desired, Live, Wanted
 from gitopsd.core.plan import Plan
 from gitopsd.core.record import Record
@@ -16,11 +16,15 @@ from gitopsd.core.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Git:
-    """What Git says this time. ``stale`` is why it could not be asked, or why the answer may be old."""
+    """What Git says this time.
+
+    ``stale`` is why it could not be asked, or why the answer may be old; ``rejected`` why what it says cannot be.
+    """
 
     wanted: Wanted | None = None
     desired: Desired | None = None
     stale: SourceError | None = None
+    rejected: RenderError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Every object of a rendered set gets its place in the cluster, or the set is refused: the operator's bounds hold.
 
-Nothing in the repository can widen them. The set's digest is that of what was rendered; placing does not change it.
+Nothing in the repository can widen them. Where a namespace had to be filled in, it is part of the set's digest: the
+same files in another place are other content.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def place(desired: Desired, scopes: Mapping[tuple[str, str], bool], environment:
             placed.append(placing.placed(manifest))
     placed.sort(key=_identity)
     refuse_any([*problems, *duplicate_problems(placed)])
-    return replace(desired, manifests=tuple(placed))
+    was_filled = {manifest.ref for manifest in placed} != {manifest.ref for manifest in desired.manifests}
+    digest = digest_of(canonical([desired.digest, placing.default])) if was_filled else desired.digest
+    return replace(desired, manifests=tuple(placed), digest=digest)
 
 
 def _identity(manifest: Manifest) -> tuple[str, str, str, str]:

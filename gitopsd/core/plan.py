@@ -66,7 +66,8 @@ class Plan:
     """All of it, in the order in which it would go.
 
     ``changes`` wait for nothing but each other; ``waiting`` are those behind a closed gate, in words; ``pending`` are
-    the objects of both: whatever ails them is not this digest's doing yet.
+    the objects of both: whatever ails them is not this digest's doing yet. ``apart`` are objects whose health says
+    nothing about this digest: left alone, or gone because they were done.
     ``rejections`` make the digest impossible; ``conflicts`` need a person or another environment; ``fighting`` are
     objects that somebody else keeps changing. ``prunes`` come after keep; ``kept_back`` says why a leftover is not
     pruned. ``learned`` and ``forgotten`` are what the inventory must take over without any write.
@@ -77,6 +78,7 @@ class Plan:
     changes: tuple[Change, ...] = ()
     waiting: tuple[str, ...] = ()
     pending: frozenset[ObjectRef] = frozenset()
+    apart: frozenset[ObjectRef] = frozenset()
     rejections: tuple[Problem, ...] = ()
     conflicts: tuple[Problem, ...] = ()
     fighting: tuple[Problem, ...] = ()

@@ -39,6 +39,7 @@ FIGHT_CORRECTIONS_MAX = 5
 @dataclass(frozen=True, slots=True)
 class _Unchanged:
     learned: Item | None = None
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +72,46 @@ def make_plan(target: Target, desired: Desired, live: Live, record: Record, now:
     Raises:
         RenderError: the set cannot be ordered.
     """
-    gates = needs(desired.manifests)
-    closed = _closed(live)
     planner = _Planner(target=target, record=record, now=now)
-    steps: list[tuple[Manifest, _Step]] = []
-    for wave, manifest in in_order(desired.manifests):
-        step = planner.step(manifest, live.sights[manifest.ref])
-        blockers = sorted(gates[manifest.ref] & closed)
-        if isinstance(step, Change):
-            step = _Waiting(f"for {blockers[0]}") if blockers else replace(step, wave=wave)
-        steps.append((manifest, step))
-    return _collect(target, desired, live, record, steps)
+    steps = [
+        (manifest, _in_wave(wave, planner.step(manifest, live.sights[manifest.ref])))
+        for wave, manifest in in_order(desired.manifests)
+    ]
+    return _collect(target, desired, live, record, _behind_gates(desired, live, steps))
 
 
-def _closed(live: Live) -> frozenset[ObjectRef]:
+def _in_wave(wave: int, step: _Step) -> _Step:
+    return replace(step, wave=wave) if isinstance(step, Change) else step
+
+
+def _behind_gates(
+    desired: Desired, live: Live, steps: Sequence[tuple[Manifest, _Step]]
+) -> list[tuple[Manifest, _Step]]:
+    """Let changes wait for the objects that must be well before them."""
+    gates, closed = needs(desired.manifests), _closed(live, steps)
+    return [
+        (manifest, _Waiting(f"for {min(blockers)}"))
+        if isinstance(step, Change) and (blockers := gates[manifest.ref] & closed)
+        else (manifest, step)
+        for manifest, step in steps
+    ]
+
+
+def _closed(live: Live, steps: Sequence[tuple[Manifest, _Step]]) -> frozenset[ObjectRef]:
     """Objects that nothing may build upon yet."""
-    return frozenset(ref for ref, sight in live.sights.items() if sight.live is None or not is_good(sight.live.health))
+    return frozenset(
+        manifest.ref
+        for manifest, step in steps
+        if not (_is_apart(step) or intents_of(manifest).health_ignore) and not _is_well(live.sights[manifest.ref])
+    )
+
+
+def _is_apart(step: _Step) -> bool:
+    return isinstance(step, _Unchanged) and step.apart
+
+
+def _is_well(sight: Sight) -> bool:
+    return sight.live is not None and is_good(sight.live.health)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +124,9 @@ class _Planner:
         """Decide about one object."""
         item = self.record.inventory.get(manifest.ref, Item())
         wishes = intents_of(manifest)
-        if wishes.unmanaged or (wishes.create_only and sight.live is not None):
+        if wishes.unmanaged:
+            return _Unchanged(apart=True)
+        if wishes.create_only and sight.live is not None:
             return _Unchanged()
         if sight.live is None:
             return self._absent(manifest, sight, item)
@@ -107,11 +134,11 @@ class _Planner:
 
     def _absent(self, manifest: Manifest, sight: Sight, item: Item) -> _Step:
         if _job_is_over(manifest, item):
-            return _Unchanged()
+            return _Unchanged(apart=True)
         cause = Cause.DRIFT if item.digest == manifest.digest else Cause.NEW
         match sight.preview:
             case Refused(problem):
-                return _Rejected(problem)
+                return self._refused(problem, manifest, item)
             case Deferred(why):
                 return _Waiting(why)
             case Accepted() | None:
@@ -121,20 +148,30 @@ class _Planner:
                 )
 
     def _present(self, manifest: Manifest, sight: Sight, live: LiveObject, item: Item) -> _Step:
-        if live.owner and not self._may_take(manifest, live):
+        if live.owner and not self._may_take(manifest, live, item):
             return _Conflict(_claimed(manifest, live))
         if live.health.status is HealthStatus.TERMINATING:
             return _Waiting(f"{manifest.ref} is being deleted")
-        if self.target.going_back and _is_finished_job(manifest, live):
-            return _Unchanged(_learned(manifest, live, item))
+        if _is_finished_job(manifest, live) and (self.target.going_back or _is_known(manifest, live, item)):
+            # It did its work, or failed at it; either way it is never run again for having been looked at.
+            return _Unchanged(_learned(manifest, live, item), apart=self.target.going_back)
         return self._previewed(manifest, sight, live, item)
 
-    def _may_take(self, manifest: Manifest, live: LiveObject) -> bool:
-        """Whether an object of somebody else may become ours: asked for, shared by nature, or handed over."""
+    def _may_take(self, manifest: Manifest, live: LiveObject, item: Item) -> bool:
+        """Whether an object of somebody else may become ours: handed over, asked for, or ours all along."""
+        intents, others = intents_of(manifest), self.target.others
         if live.owner.startswith("environment "):
-            handed_over = self.target.others.gave_up(manifest.ref, live.owner.removeprefix("environment "))
-            return handed_over or intents_of(manifest).adopt
-        return manifest.ref.kind == "Namespace" or intents_of(manifest).adopt
+            environment = live.owner.removeprefix("environment ")
+            asked_for = intents.adopt and others.wants.get(manifest.ref) != environment
+            return asked_for or others.gave_up(manifest.ref, environment)
+        only_lost_its_marks = live.owner.startswith("nobody") and bool(item.uid) and item.uid == live.uid
+        return only_lost_its_marks or manifest.ref.kind == "Namespace" or intents.adopt
+
+    def _refused(self, problem: Problem, manifest: Manifest, item: Item) -> _Rejected | _Conflict:
+        """A refusal condemns a digest only where the digest is what is new; rights are never the commit's fault."""
+        if item.digest == manifest.digest or problem.code == "FORBIDDEN":
+            return _Conflict(problem)
+        return _Rejected(problem)
 
     def _previewed(self, manifest: Manifest, sight: Sight, live: LiveObject, item: Item) -> _Step:
         preview: Preview | None = sight.preview
@@ -147,8 +184,8 @@ class _Planner:
                 return _Waiting(why)
             case Refused(problem, immutable):
                 if immutable and intents_of(manifest).recreate:
-                    return _change(Action.RECREATE, manifest, sight, live, item)
-                return _Rejected(problem)
+                    return self._unless_fighting(_change(Action.RECREATE, manifest, sight, live, item), live)
+                return self._refused(problem, manifest, item)
             case Accepted(body):
                 change = self._update(manifest, sight, live, item)
                 nothing = live.body is not None and not diff.explain(live.body, body) and not live.owner
@@ -182,12 +219,12 @@ class _Planner:
 
 
 def _change(action: Action, manifest: Manifest, sight: Sight, live: LiveObject, item: Item) -> Change:
-    known = Cause.DRIFT if item.digest == manifest.digest else Cause.COMMIT
+    new = Cause.ADOPTION if live.owner else Cause.COMMIT
     after = sight.preview.body if isinstance(sight.preview, Accepted) else None
     patch = diff.explain(live.body, after) if live.body is not None and after is not None else ()
     return Change(
         action=action,
-        cause=Cause.ADOPTION if live.owner else known,
+        cause=Cause.DRIFT if item.digest == manifest.digest else new,
         manifest=manifest,
         sight=sight,
         uid=live.uid,
@@ -197,7 +234,7 @@ def _change(action: Action, manifest: Manifest, sight: Sight, live: LiveObject, 
 
 
 def _learned(manifest: Manifest, live: LiveObject, item: Item) -> Item | None:
-    if (item.uid, item.digest) == (live.uid, manifest.digest):
+    if _is_known(manifest, live, item):
         return None
     return replace(item, uid=live.uid, digest=manifest.digest, fingerprint=live.fingerprint)
 
@@ -211,6 +248,10 @@ def _job_is_over(manifest: Manifest, item: Item) -> bool:
 
 def _is_finished_job(manifest: Manifest, live: LiveObject) -> bool:
     return manifest.ref.kind == "Job" and live.health.status in (HealthStatus.CURRENT, HealthStatus.FAILED)
+
+
+def _is_known(manifest: Manifest, live: LiveObject, item: Item) -> bool:
+    return (item.uid, item.digest) == (live.uid, manifest.digest)
 
 
 def _claimed(manifest: Manifest, live: LiveObject) -> Problem:
@@ -236,12 +277,13 @@ def _collect(
         changes=tuple(_of(steps, Change)),
         waiting=tuple(f"{manifest.ref} waits: {step.why}" for manifest, step in steps if isinstance(step, _Waiting)),
         pending=frozenset(manifest.ref for manifest, step in steps if isinstance(step, Change | _Waiting)),
+        apart=frozenset(manifest.ref for manifest, step in steps if _is_apart(step)),
         rejections=tuple(step.problem for step in _of(steps, _Rejected)),
         conflicts=tuple(step.problem for step in _of(steps, _Conflict)),
         fighting=tuple(step.problem for step in _of(steps, _Fight)),
         prunes=going.prunes,
         kept_back=going.kept_back,
-        learned={manifest.ref: step.learned for manifest, step in unchanged if step.learned},
+        learned={**{manifest.ref: step.learned for manifest, step in unchanged if step.learned}, **going.learned},
         forgotten=going.forgotten,
         unchanged_count=len(unchanged),
     )

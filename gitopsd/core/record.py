@@ -14,11 +14,12 @@ from enum import StrEnum
 from gitopsd.core.model import Applied, Desired, Inventory, Item, ObjectRef, Revision
 
 HISTORY_MAX = 20
-HELD_MAX = 20
+HELD_MAX = 100
 KEPT_MAX = 3
 WARNINGS_MAX = 20
 WARNING_CHARS_MAX = 300
 CORRECTIONS_WINDOW_S = 600.0
+CORRECTIONS_MAX = 10
 
 GITOPSD = "gitopsd"
 
@@ -50,7 +51,8 @@ class Rollout:
 
     ``changed`` are the objects that it touched; ``baseline`` the ones that were unhealthy before it began.
     ``failing`` says since when an object has been terminally bad, ``quiet`` since when it has not shown it (a crash
-    loop looks well between two crashes). ``healthy_since`` starts the soak.
+    loop looks well between two crashes), ``reasons`` for what. ``broken`` are the ones of the baseline that had
+    failed outright. ``healthy_since`` starts the soak.
     ``failure`` is the verdict once it is final and there was nothing safe to go back to.
     """
 
@@ -62,6 +64,8 @@ class Rollout:
     baseline: frozenset[ObjectRef] = frozenset()
     failing: Mapping[ObjectRef, datetime] = field(default_factory=dict)
     quiet: Mapping[ObjectRef, datetime] = field(default_factory=dict)
+    reasons: Mapping[ObjectRef, str] = field(default_factory=dict)
+    broken: frozenset[ObjectRef] = frozenset()
     healthy_since: datetime | None = None
     failure: str = ""
 
@@ -133,6 +137,11 @@ class Record:
         """The newest kept digest."""
         return self.kept[0] if self.kept else None
 
+    @property
+    def fallback(self) -> Kept | None:
+        """The newest kept digest that nobody refuses: where a failed commit goes back to."""
+        return next((kept for kept in self.kept if kept.digest not in self.held), None)
+
     def rollout_of(self, digest: str) -> Rollout | None:
         """Return the rollout under way, when it is this digest's."""
         return self.rollout if self.rollout and self.rollout.digest == digest else None
@@ -192,16 +201,27 @@ class Record:
             for ref, times in self.corrections.items()
             if (kept := tuple(at for at in times if (now - at).total_seconds() < CORRECTIONS_WINDOW_S))
         }
-        return replace(self, corrections=recent | {ref: (*recent.get(ref, ()), now) for ref in refs})
+        counted = {ref: (*recent.get(ref, ()), now)[-CORRECTIONS_MAX:] for ref in refs}
+        return replace(self, corrections=recent | counted)
 
     def watched(self, rollout: Rollout) -> Record:
         """Remember how the rollout stands."""
         return self if rollout == self.rollout else replace(self, rollout=rollout)
 
-    def keep(self, kept: Kept) -> Record:
-        """Accept a digest: it is what we go back to from now on."""
+    def keep(self, kept: Kept, members: Iterable[ObjectRef]) -> Record:
+        """Accept a digest: it is what we go back to from now on, also from what is held already.
+
+        Its ``members`` were proven to belong here, whichever digest first brought them.
+        """
         older = tuple(one for one in self.kept if one.digest != kept.digest)
-        return replace(self, kept=(kept, *older)[:KEPT_MAX], rollout=None)
+        proven = {ref: replace(self.inventory[ref], born="") for ref in members if ref in self.inventory}
+        return replace(
+            self,
+            inventory={**self.inventory, **proven},
+            kept=(kept, *older)[:KEPT_MAX],
+            held={digest: replace(hold, back_to=kept.digest) for digest, hold in self.held.items()},
+            rollout=None,
+        )
 
     def hold(self, hold: Hold) -> Record:
         """Refuse a digest from now on; the oldest holds beyond the bound are dropped.

@@ -14,7 +14,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import NoReturn, TypeVar
 
@@ -91,9 +91,14 @@ class _Objects:
     failing: tuple[tuple[int, datetime], ...]
     corrections: tuple[tuple[int, tuple[datetime, ...]], ...]
     quiet: tuple[tuple[int, datetime], ...] = ()
+    reasons: tuple[tuple[int, str], ...] = ()
+    broken: tuple[int, ...] = ()
     found: tuple[int, ...] = ()
 
 
+_NO_ROLLOUT = Rollout(
+    digest="", revision=Revision(ref="", commit=""), trigger=Trigger.COMMIT, started_at=datetime(1, 1, 1, tzinfo=UTC)
+)
 _STATE = msgspec.json.Decoder(_State)
 _SCHEMA_ONLY = msgspec.json.Decoder(_Schema)
 _OBJECTS = msgspec.json.Decoder(_Objects)
@@ -161,9 +166,9 @@ def _bare(rollout: Rollout) -> _Rollout:
 
 def _objects(record: Record) -> _Objects:
     rollout = record.rollout
-    changed, baseline = (rollout.changed, rollout.baseline) if rollout else (frozenset(), frozenset())
-    failing, quiet = (rollout.failing, rollout.quiet) if rollout else ({}, {})
-    refs = sorted({*record.inventory, *changed, *baseline, *failing, *quiet, *record.corrections})
+    shown = rollout or _NO_ROLLOUT
+    touched = {*shown.changed, *shown.baseline, *shown.broken, *shown.failing, *shown.quiet, *shown.reasons}
+    refs = sorted({*record.inventory, *touched, *record.corrections})
     kinds, kind_at = _table((ref.group, ref.kind) for ref in refs)
     namespaces, namespace_at = _table(ref.namespace for ref in refs)
     sets, set_at = _table(item.born for item in record.inventory.values())
@@ -177,10 +182,12 @@ def _objects(record: Record) -> _Objects:
             (at[ref], item.uid, item.digest, item.fingerprint, set_at[item.born])
             for ref, item in sorted(record.inventory.items(), key=lambda pair: pair[0])
         ),
-        changed=tuple(sorted(at[ref] for ref in changed)),
-        baseline=tuple(sorted(at[ref] for ref in baseline)),
-        failing=tuple(sorted((at[ref], since) for ref, since in failing.items())),
-        quiet=tuple(sorted((at[ref], since) for ref, since in quiet.items())),
+        changed=tuple(sorted(at[ref] for ref in shown.changed)),
+        baseline=tuple(sorted(at[ref] for ref in shown.baseline)),
+        broken=tuple(sorted(at[ref] for ref in shown.broken)),
+        failing=tuple(sorted((at[ref], since) for ref, since in shown.failing.items())),
+        quiet=tuple(sorted((at[ref], since) for ref, since in shown.quiet.items())),
+        reasons=tuple(sorted((at[ref], reason) for ref, reason in shown.reasons.items())),
         found=tuple(sorted(at[ref] for ref, item in record.inventory.items() if item.found)),
         corrections=tuple(sorted((at[ref], tuple(times)) for ref, times in record.corrections.items())),
     )
@@ -225,6 +232,8 @@ def _rollout(bare: _Rollout, objects: _Objects, refs: Sequence[ObjectRef]) -> Ro
         baseline=frozenset(refs[at] for at in objects.baseline),
         failing={refs[at]: since for at, since in objects.failing},
         quiet={refs[at]: since for at, since in objects.quiet},
+        reasons={refs[at]: reason for at, reason in objects.reasons},
+        broken=frozenset(refs[at] for at in objects.broken),
         healthy_since=bare.healthy_since,
         failure=bare.failure,
     )

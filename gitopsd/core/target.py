@@ -50,7 +50,8 @@ def choose_target(wanted: Desired | None, record: Record, *, proven: bool = Fals
     """Choose from what Git wants (None = it could not be asked) and what we remember."""
     if record.suspended:
         return Stay(record.suspended)
-    if wanted is None:
+    if wanted is None or (record.current and not proven):
+        # What Git said some time ago may be older than what runs: it begins nothing.
         return _carry_on(record)
     hold = record.held.get(wanted.digest)
     if hold is None:
@@ -79,10 +80,7 @@ def _carry_on(record: Record) -> Choice:
 
 
 def _go_back(hold: Hold, record: Record) -> Choice:
-    kept = record.last_kept
-    # What was kept since the hold is newer than what the hold remembers.
-    back_to = kept.digest if kept and kept.at >= hold.since and kept.digest not in record.held else hold.back_to
-    if not back_to:
+    if not hold.back_to:
         return Stay(hold)
     trigger = Trigger.REVERT if hold.by == GITOPSD else Trigger.ROLLBACK
-    return Target(digest=back_to, trigger=trigger, hold=hold, held_digests=frozenset(record.held))
+    return Target(digest=hold.back_to, trigger=trigger, hold=hold, held_digests=frozenset(record.held))

@@ -15,12 +15,16 @@ from enum import StrEnum
 
 from gitopsd.core.health import Reason, is_good
 from gitopsd.core.intents import intents_of
-from gitopsd.core.model import Desired, Health, HealthStatus, Live, ObjectRef
+from gitopsd.core.model import Desired, Health, HealthStatus, Live, ObjectRef, Sight
+from gitopsd.core.plan import Plan
 from gitopsd.core.record import Rollout
 
 GRACE_S = 30.0
 # A cluster that grows by itself needs minutes for a new node: see docs/adr/0004. A quota or a webhook may give way.
 GRACE_BY_REASON_S: Mapping[str, float] = {Reason.UNSCHEDULABLE: 300.0, Reason.FAILED_CREATE: 60.0}
+
+
+_PENDING = Health(HealthStatus.IN_PROGRESS, "Pending", "its write is still to come")
 
 
 class Outcome(StrEnum):
@@ -59,51 +63,65 @@ class Verdict:
     look_again_at: datetime | None = None
 
 
-def judge(
-    desired: Desired,
-    live: Live,
-    rollout: Rollout | None,
-    now: datetime,
-    pending: frozenset[ObjectRef] = frozenset(),
-) -> Verdict:
+def judge(desired: Desired, live: Live, rollout: Rollout | None, now: datetime, plan: Plan | None = None) -> Verdict:
     """Judge the rollout; without one, only say how things are.
 
-    ``pending`` are objects that still wait for their write: they are not healthy, and cannot have failed.
+    Objects that ``plan`` still means to write are not healthy, and cannot have failed; those that it sets apart do
+    not count at all.
     """
-    findings = tuple(_findings(desired, live))
+    pending, apart = (plan.pending, plan.apart) if plan else (frozenset[ObjectRef](), frozenset[ObjectRef]())
+    findings = tuple(finding for finding in _findings(desired, live, pending) if finding.ref not in apart)
     if rollout is None:
         return Verdict(outcome=Outcome.PROGRESSING if findings else Outcome.HEALTHY, findings=findings)
     counted = tuple(
         finding for finding in findings if finding.ref in rollout.changed or finding.ref not in rollout.baseline
     )
-    bad = frozenset(finding.ref for finding in counted if finding.health.status is HealthStatus.FAILED) - pending
-    rollout = _remember_failing(bad, rollout, now)
+    rollout = _remember_failing(counted, rollout, now)
     if counted:
         return _unwell(counted, replace(rollout, healthy_since=None), _deadline(desired, live, rollout), now)
     return _well(findings, desired, replace(rollout, healthy_since=rollout.healthy_since or now), now)
 
 
-def unhealthy(desired: Desired, live: Live) -> frozenset[ObjectRef]:
-    """Return the objects that exist and are not well: the baseline of a rollout that begins now."""
-    return frozenset(finding.ref for finding in _findings(desired, live) if live.sights[finding.ref].live is not None)
+def unhealthy(desired: Desired, live: Live, status: HealthStatus | None = None) -> frozenset[ObjectRef]:
+    """Return the objects that exist and are not well (or of this status): the baseline of a rollout that begins now."""
+    return frozenset(
+        finding.ref
+        for finding in _findings(desired, live, frozenset())
+        if live.sights[finding.ref].live is not None and status in (None, finding.health.status)
+    )
 
 
-def _findings(desired: Desired, live: Live) -> Iterable[Finding]:
+def _findings(desired: Desired, live: Live, pending: frozenset[ObjectRef]) -> Iterable[Finding]:
     for manifest in desired.manifests:
         if intents_of(manifest).health_ignore:
             continue
-        found = live.sights[manifest.ref].live
-        health = found.health if found else Health(HealthStatus.NOT_FOUND, "NotFound", "does not exist yet")
+        health = _PENDING if manifest.ref in pending else _health(live.sights[manifest.ref])
         if not is_good(health):
             yield Finding(manifest.ref, health)
 
 
-def _remember_failing(bad: frozenset[ObjectRef], rollout: Rollout, now: datetime) -> Rollout:
-    """Since when each object fails. It is forgotten after as long without it as it would have had to last."""
+def _health(sight: Sight) -> Health:
+    return sight.live.health if sight.live else Health(HealthStatus.NOT_FOUND, "NotFound", "does not exist yet")
+
+
+def _remember_failing(counted: tuple[Finding, ...], rollout: Rollout, now: datetime) -> Rollout:
+    """Since when each object fails, and for what. It is forgotten after as long without it as its grace is.
+
+    A reason with another grace starts anew: a pod that waited minutes for its node has not failed to start yet.
+    """
+    bad = {finding.ref: finding.health.reason for finding in counted if finding.health.status is HealthStatus.FAILED}
     quiet = {ref: rollout.quiet.get(ref, now) for ref in rollout.failing if ref not in bad}
     quiet = {ref: since for ref, since in quiet.items() if (now - since).total_seconds() < GRACE_S}
-    failing = {ref: rollout.failing.get(ref, now) for ref in bad | quiet.keys()}
-    return replace(rollout, failing=failing, quiet=quiet)
+    reasons = {ref: rollout.reasons.get(ref, "") for ref in quiet} | bad
+    failing = {
+        ref: rollout.failing.get(ref, now) if _grace_s(rollout.reasons.get(ref, reason)) == _grace_s(reason) else now
+        for ref, reason in reasons.items()
+    }
+    return replace(rollout, failing=failing, quiet=quiet, reasons=reasons)
+
+
+def _grace_s(reason: str) -> float:
+    return GRACE_BY_REASON_S.get(reason, GRACE_S)
 
 
 def _deadline(desired: Desired, live: Live, rollout: Rollout) -> datetime:
@@ -130,8 +148,7 @@ def _unwell(counted: tuple[Finding, ...], rollout: Rollout, deadline: datetime, 
 def _grace_ends(counted: tuple[Finding, ...], rollout: Rollout) -> Mapping[ObjectRef, datetime]:
     """When each object that fails at this moment has done so for long enough."""
     return {
-        finding.ref: rollout.failing[finding.ref]
-        + timedelta(seconds=GRACE_BY_REASON_S.get(finding.health.reason, GRACE_S))
+        finding.ref: rollout.failing[finding.ref] + timedelta(seconds=_grace_s(finding.health.reason))
         for finding in counted
         if finding.ref in rollout.failing.keys() - rollout.quiet.keys()
     }
@@ -143,7 +160,7 @@ def _failed(findings: tuple[Finding, ...], rollout: Rollout, prefix: str) -> Ver
         why=prefix + _sentence(findings),
         findings=findings,
         rollout=rollout,
-        worse_than_before=any(finding.ref not in rollout.baseline for finding in findings),
+        worse_than_before=any(finding.ref not in rollout.broken for finding in findings),
     )
 
 

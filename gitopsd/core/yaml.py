@@ -132,7 +132,7 @@ class _Builder:
     def _decorated(self, event: _Start) -> Value:
         """Return the value of a node that may have a tag or an anchor."""
         if event.tag is not None:
-            self._note("YAML_TAG", f"the tag {event.tag} is not read", event, "write the value without a tag")
+            self._note("YAML_TAG", "a tag (!…) is not read", event, "write the value without a tag")
         if event.anchor is None:
             return self._plain(event)
         self._anchors[event.anchor] = None
@@ -213,10 +213,10 @@ class _Builder:
     def _alias(self, event: yaml.AliasEvent) -> Value:
         name = event.anchor
         if name not in self._anchors:
-            self._refuse("YAML_ALIAS", f"*{name} refers to nothing above it in this document", event)
+            self._refuse("YAML_ALIAS", "an alias (*…) refers to nothing above it in this document", event)
         anchor = self._anchors[name]
         if anchor is None:
-            self._refuse("YAML_ALIAS", f"*{name} contains itself", event)
+            self._refuse("YAML_ALIAS", "an alias (*…) contains itself", event)
         self._aliases += 1
         self._nodes += anchor.nodes
         if self._aliases > ALIASES_MAX:

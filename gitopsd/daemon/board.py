@@ -34,7 +34,10 @@ class Board:
             self.serial += 1
 
     def saw(self, name: str, latest: Pass) -> None:
-        """Show a pass that ended well."""
+        """Show a pass that came to a decision; what was wrong before is forgotten, unless the commit still is."""
+        if latest.git.rejected:
+            self._put(name, lambda view: replace(view, latest=latest))
+            return
         self._put(
             name,
             lambda view: replace(

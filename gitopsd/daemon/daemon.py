@@ -188,7 +188,7 @@ class Daemon:
         logger.bind(holder=self._house.fence.holder).info("leading" if leads else "not leading")
         self._house.store.invalidate()
         if leads:
-            self._engine.wake_all()
+            self._engine.take_over()
 
     def _not_alive(self) -> str:
         """Say that the scheduler is stuck, if it is."""

@@ -47,6 +47,8 @@ class Engine:
     ticked_at: float = field(default_factory=time.monotonic)
     _workers: list[threading.Thread] = field(default_factory=list)
     _asked: set[str] = field(default_factory=set)
+    _term: int = 0
+    _fetched: dict[str, int] = field(default_factory=dict)
     _following: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -83,10 +85,11 @@ class Engine:
         if environment in self.environments:
             self.queue.wake(environment)
 
-    def wake_all(self) -> None:
-        """Look at every environment: we lead now."""
-        for name in self.environments:
-            self.queue.wake(name)
+    def take_over(self) -> None:
+        """Begin anew, with a fetch of every source: we lead now."""
+        self._term += 1
+        for name in self.house.sources:
+            self.fetches.wake(name)
 
     def _work(self, queue: WakeQueue, deed: Callable[[str], None]) -> None:
         while (key := queue.take()) is not None:
@@ -102,21 +105,29 @@ class Engine:
         source, poll_s = self.house.sources[name], self.house.config.poll_s(name)
         # Re-armed first: the scheduler's clock may step, ours does not.
         self.fetches.wake(name, poll_s * 1.5)
-        began = time.monotonic()
+        began, term = time.monotonic(), self._term
         news_s = 0.0
         try:
             if source.fetch().changed:
                 news_s = time.monotonic() - began
+                self._unready(name)
         except SourceError as error:
             self._log_failed_fetch(name, error)
         self.board.source(self.house.source_view(name, poll_s))
         with self._following:
             self._follow(name)
             self._asked.add(name)
+            self._fetched[name] = term
         for environment in self.environments.values():
             if environment.source == name:
                 self.house.times.add(environment.name, "fetch", news_s)
                 self.queue.wake(environment.name)
+
+    def _unready(self, source: str) -> None:
+        """There is a new commit: none of the source's environments is at it yet."""
+        for environment in self.environments.values():
+            if environment.source == source:
+                self.house.claims.settled(environment.name, is_ready=False)
 
     def _log_failed_fetch(self, name: str, error: SourceError) -> None:
         """Once per change: a repository that stays away says nothing new."""
@@ -138,6 +149,7 @@ class Engine:
             self.queue.forget(gone)
             self.board.forget(gone)
             self.house.claims.forget(gone)
+            self.house.cluster.forget(gone)
         self.environments = {**others, **found}
         for environment in found.values():
             self.board.follow(environment)
@@ -145,7 +157,8 @@ class Engine:
 
     def _pass(self, name: str) -> None:
         environment = self.environments.get(name)
-        if environment is None or not self.house.fence.is_open:
+        if environment is None or not self.house.fence.is_open or self._fetched.get(environment.source) != self._term:
+            # Whoever leads begins with a fetch: what was fetched before may be older than what the last leader did.
             return
         try:
             latest = reconcile(environment, self.house.ports)
@@ -167,6 +180,8 @@ class Engine:
     def _did(self, name: str, latest: Pass) -> float:
         before = self.board.environments[name].latest
         self.board.saw(name, latest)
+        if latest.git.rejected:
+            self._show(name, latest.git.rejected.problems, latest.git.rejected)
         self.house.claims.settled(name, is_ready=isinstance(latest.decision, Rest) and _is_followed(latest))
         if before is None or type(before.decision) is not type(latest.decision):
             _log(name, latest)
@@ -192,19 +207,24 @@ class Engine:
 
     def _could_not(self, name: str, problems: tuple[Problem, ...], error: Exception) -> float:
         self.house.claims.settled(name, is_ready=False)
-        count = self.board.failed(name, problems, _class_of(error), self.house.clock.now())
-        if count == 1:
-            logger.bind(environment=name, code=problems[0].code, where=problems[0].where).error(problems[0].message)
+        count = self._show(name, problems, error)
         if isinstance(error, Superseded):
             return RETRY_MIN_S
         if not getattr(error, "retry", False):
             return self.house.config.poll_s(self.environments[name].source)
         return float(min(RETRY_MAX_S, RETRY_MIN_S * 2 ** min(count - 1, 10)))
 
+    def _show(self, name: str, problems: tuple[Problem, ...], error: Exception) -> int:
+        """Put it on the board, and into the log when it is new; return how often in a row it came."""
+        count = self.board.failed(name, problems, _class_of(error), self.house.clock.now())
+        if count == 1:
+            logger.bind(environment=name, code=problems[0].code, where=problems[0].where).error(problems[0].message)
+        return count
+
 
 def _is_followed(latest: Pass) -> bool:
     """Whether the environment is at what Git wants, and not at something older."""
-    return latest.look is not None and not latest.look.target.going_back
+    return latest.look is not None and latest.look.target.proven
 
 
 def _fate(latest: Pass) -> Fate:

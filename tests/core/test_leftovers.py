@@ -160,7 +160,15 @@ def test_what_a_held_digest_added_does_not_count_against_the_budget():
     assert len(sort(replace(TARGET, held_digests=frozenset({"bad"})), SET, live(leftovers=there), record).prunes) == 9
 
 
-def test_a_leftover_without_a_uid_is_not_proven_ours():
+def test_of_a_leftover_whose_answer_was_lost_the_uid_is_learned_first():
     unknown = replace(RECORD, inventory={OLD.ref: Item()})
 
-    assert why(leftovers(found(OLD.ref), record=unknown)) == ["PRUNE_NOT_OURS"]
+    outcome = leftovers(found(OLD.ref), record=unknown)
+
+    assert (outcome.prunes, outcome.learned[OLD.ref].uid) == ((), "uid-old")
+
+
+def test_a_leftover_without_a_uid_that_is_somebody_elses_stays():
+    unknown = replace(RECORD, inventory={OLD.ref: Item()})
+
+    assert why(leftovers(found(OLD.ref, owner="Helm release x/y"), record=unknown)) == ["PRUNE_NOT_OURS"]

@@ -102,7 +102,6 @@ def test_a_real_repository_is_rendered_and_placed(name, objects, warnings):
 
     assert len(placed.manifests) == objects
     assert [warning.code for warning in desired.warnings] == warnings
-    assert placed.digest == desired.digest
 
 
 @pytest.mark.parametrize("name", ["kube-prometheus/manifests", "online-boutique/kubernetes-manifests"])

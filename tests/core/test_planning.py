@@ -86,8 +86,65 @@ def test_an_object_being_deleted_is_waited_for():
     assert made.waiting == ("Deployment shop/web waits: Deployment shop/web is being deleted",)
 
 
-def test_what_the_server_refuses_is_a_rejection():
-    assert plan(seen=sight(WEB.ref, preview=Refused(REFUSAL))).rejections == (REFUSAL,)
+OLDER = Record(inventory={WEB.ref: Item(uid="uid-web", digest="older")}, current="new")
+
+
+def test_what_the_server_refuses_of_a_new_digest_is_a_rejection():
+    assert plan(seen=sight(WEB.ref, preview=Refused(REFUSAL)), record=OLDER).rejections == (REFUSAL,)
+
+
+def test_what_the_server_refuses_of_what_it_took_before_condemns_nothing():
+    made = plan(seen=sight(WEB.ref, preview=Refused(REFUSAL)))
+
+    assert (made.rejections, made.conflicts) == ((), (REFUSAL,))
+
+
+def test_missing_rights_are_never_the_commits_fault():
+    forbidden = Problem(code="FORBIDDEN", stage=Stage.VALIDATE, message="no")
+
+    made = plan(seen=sight(WEB.ref, preview=Refused(forbidden)), record=OLDER)
+
+    assert (made.rejections, made.conflicts) == ((), (forbidden,))
+
+
+def test_our_own_object_that_lost_its_marks_is_drift():
+    seen = Sight(ref=WEB.ref, live=found(WEB.ref, owner="nobody (made by kubectl-replace)"), preview=OTHER)
+
+    assert only_change(plan(seen=seen)).cause is Cause.DRIFT
+
+
+def test_what_another_followed_environment_wants_is_not_adopted_from_it():
+    asking = manifest("Deployment", "web", annotations={"gitopsd.dev/adopt": "true"})
+    seen = Sight(ref=asking.ref, live=found(asking.ref, owner="environment rival"), preview=OTHER)
+    others = Others(wants={asking.ref: "rival"}, known=frozenset({"rival"}))
+
+    assert [problem.code for problem in plan(asking, seen, Record(), others=others).conflicts] == ["OWNERSHIP_CONFLICT"]
+
+
+def test_a_job_that_is_made_anew_again_and_again_is_a_fight():
+    job = manifest("Job", "migrate")
+    times = tuple(NOON for _ in range(5))
+    fought = Record(inventory=inventory(job), current="new", corrections={job.ref: times})
+
+    made = plan(job, sight(job.ref, ROLLING, Refused(REFUSAL, immutable=True)), fought)
+
+    assert [problem.code for problem in made.fighting] == ["FIGHTING"]
+
+
+def test_what_is_left_alone_is_set_apart():
+    left = manifest("Deployment", "web", annotations={"gitopsd.dev/reconcile": "disabled"})
+
+    assert plan(left, sight(left.ref, None)).apart == {left.ref}
+
+
+def test_a_job_that_is_done_and_gone_is_set_apart_and_holds_up_no_wave():
+    job = manifest("Job", "migrate", {"ttlSecondsAfterFinished": 60}, {"gitopsd.dev/wave": "-1"})
+    done = Record(inventory=inventory(job), current="new")
+    seen = live(sight(job.ref, None, SAME), sight(WEB.ref, None, SAME))
+
+    made = make_plan(Target(digest="new", trigger=Trigger.COMMIT), desired(job, WEB), seen, done, NOON)
+
+    assert (made.apart, [change.ref for change in made.changes]) == ({job.ref}, [WEB.ref])
 
 
 @pytest.mark.parametrize(

@@ -58,16 +58,34 @@ def test_an_object_leaves_only_when_it_is_gone():
 def test_keeping_ends_the_rollout_and_remembers_the_newest_first():
     record = Record(rollout=rollout())
     for number in range(KEPT_MAX + 1):
-        record = record.keep(kept(f"d{number}"))
+        record = record.keep(kept(f"d{number}"), ())
 
     assert [one.digest for one in record.kept] == [f"d{number}" for number in range(KEPT_MAX, 0, -1)]
     assert record.rollout is None
 
 
 def test_keeping_a_digest_again_moves_it_to_the_front():
-    record = Record(kept=(kept("b"), kept("a"))).keep(kept("a"))
+    record = Record(kept=(kept("b"), kept("a"))).keep(kept("a"), ())
 
     assert [one.digest for one in record.kept] == ["a", "b"]
+
+
+def test_what_is_kept_was_not_born_in_anything_that_may_be_held_one_day():
+    record = Record(inventory=inventory(WEB, CACHE, born="first")).keep(kept("first"), [WEB.ref])
+
+    assert (record.inventory[WEB.ref].born, record.inventory[CACHE.ref].born) == ("", "first")
+
+
+def test_what_is_held_goes_back_to_what_is_kept_from_now_on():
+    record = Record().hold(hold("bad", back_to="old")).keep(kept("new"), ())
+
+    assert record.held["bad"].back_to == "new"
+
+
+def test_nobody_goes_back_to_what_is_held():
+    record = Record(kept=(kept("b"), kept("a"))).hold(hold("b"))
+
+    assert record.fallback.digest == "a"
 
 
 def test_holds_are_bounded_and_the_oldest_go_first():

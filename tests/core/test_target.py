@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gitopsd.core.record import Hold, Kept, Record, Suspension, Trigger
+from gitopsd.core.record import Hold, Record, Suspension, Trigger
 from gitopsd.core.target import Lost, Stay, Target, choose_target
 from tests.make import NOON, REVISION, desired, manifest, rollout
 
@@ -65,7 +65,7 @@ def test_when_git_is_silent_and_nothing_was_ever_begun_there_is_no_target():
     assert choose_target(None, Record()) == Lost()
 
 
-def test_what_was_kept_since_the_hold_is_gone_back_to_instead():
-    newer = Kept(digest="newer", revision=REVISION, at=NOON)
+def test_what_git_said_some_time_ago_begins_nothing():
+    target = choose_target(WANTED, Record(current="newer"), proven=False)
 
-    assert choose_target(WANTED, Record(held={"new": HOLD}, kept=(newer,))).digest == "newer"
+    assert (target.digest, target.desired) == ("newer", None)

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from gitopsd.core.model import Health, HealthStatus
+from gitopsd.core.plan import Plan
 from gitopsd.core.settings import Settings
 from gitopsd.core.verdict import Outcome, judge, unhealthy
-from tests.make import BROKEN, CURRENT, NOON, ROLLING, desired, live, manifest, ref, rollout, sight
+from tests.make import BROKEN, CURRENT, NOON, REVISION, ROLLING, desired, live, manifest, ref, rollout, sight
 
 WEB = ref("Deployment", "web")
 CACHE = ref("Deployment", "cache")
@@ -100,9 +101,31 @@ def test_an_object_that_still_waits_for_its_write_has_not_failed():
     failing = rollout(WEB, failing={WEB: NOON})
     seen = live(sight(WEB, BROKEN), sight(CACHE))
 
-    verdict = judge(BOTH, seen, failing, after(40), pending=frozenset({WEB}))
+    waits = Plan(digest="new", revision=REVISION, pending=frozenset({WEB}))
+
+    assert judge(BOTH, seen, failing, after(40), waits).outcome is Outcome.PROGRESSING
+    assert judge(BOTH, seen, failing, after(300), waits).outcome is Outcome.FAILED
+
+
+def test_an_object_that_waits_for_its_write_is_not_well_however_it_looks():
+    seen = live(sight(WEB), sight(CACHE))
+    waits = Plan(digest="new", revision=REVISION, pending=frozenset({WEB}))
+
+    assert judge(BOTH, seen, rollout(WEB), after(5), waits).outcome is Outcome.PROGRESSING
+
+
+def test_what_is_set_apart_does_not_count():
+    seen = live(sight(WEB), sight(CACHE, None))
+    apart = Plan(digest="new", revision=REVISION, apart=frozenset({CACHE}))
+
+    assert judge(BOTH, seen, rollout(WEB, CACHE), after(500), apart).outcome is Outcome.HEALTHY
+
+
+def test_a_pod_that_waited_for_its_node_has_a_grace_of_its_own_for_what_comes_then():
+    verdict = looks(rollout(WEB), (0, STARVED), (200, BROKEN), (229, BROKEN))
 
     assert verdict.outcome is Outcome.PROGRESSING
+    assert looks(rollout(WEB), (0, STARVED), (200, BROKEN), (230, BROKEN)).outcome is Outcome.FAILED
 
 
 def test_what_was_unhealthy_before_and_was_not_touched_does_not_count():
@@ -115,11 +138,18 @@ def test_what_was_unhealthy_before_and_was_not_touched_does_not_count():
 
 def test_a_touched_object_that_was_unhealthy_before_fails_but_not_because_of_us():
     seen = live(sight(WEB, BROKEN), sight(CACHE))
-    failing = rollout(WEB, failing={WEB: NOON}, baseline=frozenset({WEB}))
+    failing = rollout(WEB, failing={WEB: NOON}, baseline=frozenset({WEB}), broken=frozenset({WEB}))
 
     verdict = judge(BOTH, seen, failing, after(40))
 
     assert (verdict.outcome, verdict.worse_than_before) == (Outcome.FAILED, False)
+
+
+def test_an_object_that_was_only_on_its_way_before_is_worse_when_it_fails():
+    seen = live(sight(WEB, BROKEN), sight(CACHE))
+    failing = rollout(WEB, failing={WEB: NOON}, baseline=frozenset({WEB}))
+
+    assert judge(BOTH, seen, failing, after(40)).worse_than_before
 
 
 def test_an_untouched_object_that_was_well_counts():

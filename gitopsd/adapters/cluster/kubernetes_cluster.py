@@ -34,6 +34,7 @@ class KubernetesCluster:
     def __init__(self, transport: Transport, clock: Clock) -> None:
         self.api = transport
         self._clock = clock
+        self._began = clock.steady()
         self._discovery = Discovery(transport)
         self._lanes = Lanes()
         self._memory = Memory()
@@ -138,7 +139,11 @@ class KubernetesCluster:
         self._lanes.close()
 
     def _blind_s(self, since: datetime | None) -> float:
-        return self.api.contact.blind_s((self._clock.now() - since).total_seconds()) if since else 0.0
+        """Seconds since then in which the server was silent, or nobody looked because we did not run."""
+        if since is None:
+            return 0.0
+        ago, age = (self._clock.now() - since).total_seconds(), self._clock.steady() - self._began
+        return self.api.contact.blind_s(min(ago, age)) + max(0.0, ago - age)
 
     def _reader(self, environment: Environment) -> Reader:
         return Reader(Line(self.api, environment), self._discovery)

@@ -94,8 +94,6 @@ class Transport:
         deadline = time.monotonic() + self._limits.total_s
         renewed = False
         for attempt in range(ATTEMPTS_MAX):
-            if is_write(call):
-                self.fence()
             answer, wait_s = self._once(call, headers, account, deadline)
             if answer.status == _UNAUTHORIZED and not renewed:
                 renewed, wait_s = self._renew(), 0.0
@@ -154,6 +152,8 @@ class Transport:
     def _exchange_once(self, call: Call, headers: Mapping[str, str], deadline: float) -> Response:
         if self._stopping.is_set():
             raise WireBroken("gitopsd is stopping", sent=False)
+        if is_write(call):
+            self.fence()
         identity = self._credentials.current()
         wire: Wire | None = getattr(self._local, "wire", None)
         if wire is None or wire.identity is not identity:
