@@ -12,9 +12,9 @@ from typing import assert_never
 
 from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Watch, decide
 from gitopsd.core.errors import ClusterError, Problem, RenderError, SourceError, Stage
+from gitopsd.core.manifests.place import place
 from gitopsd.core.model import Accepted, Applied, Environment, HealthStatus, ObjectRef, Others
 from gitopsd.core.passes import Git, Look, Pass
-from gitopsd.core.place import place
 from gitopsd.core.plan import Cause
 from gitopsd.core.planning import make_plan
 from gitopsd.core.record import GITOPSD, Entry, Hold, Kept, Outcome, Record, Rollout, Suspension, Trigger

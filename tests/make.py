@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from gitopsd.core.canonical import canonical, digest_of
+from gitopsd.core.manifests.canonical import canonical, digest_of
 from gitopsd.core.model import (
     Desired,
     Health,

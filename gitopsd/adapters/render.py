@@ -11,9 +11,9 @@ from dataclasses import replace
 from threading import Lock
 from typing import Generic, TypeVar
 
-from gitopsd.core.manifests import desired_from
+from gitopsd.core.manifests.directory import desired_from
+from gitopsd.core.manifests.objects import FileContent, read_file
 from gitopsd.core.model import Desired, Environment, File, Wanted
-from gitopsd.core.objects import FileContent, read_file
 
 Read = Callable[[Environment, Wanted], tuple[File, ...]]
 

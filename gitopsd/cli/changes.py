@@ -13,7 +13,7 @@ from gitopsd.core.fields import text
 from gitopsd.core.model import Body, Json
 from gitopsd.core.passes import Look
 from gitopsd.core.plan import Action, Change
-from gitopsd.core.status_json import present, problem_json, short
+from gitopsd.core.status.shown import present, problem_json, short
 
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.RECREATE: "±"}
 _STYLES = {"+": "green", "~": "yellow", "±": "red", "-": "red"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
-from gitopsd.core.status import EnvironmentView, View
-from gitopsd.core.status_words import Phase, Sync, phase, sync
+from gitopsd.core.status.overview import EnvironmentView, View
+from gitopsd.core.status.words import Phase, Sync, phase, sync
 
 
 class Exit(IntEnum):

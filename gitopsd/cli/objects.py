@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gitopsd.core.errors import ConfigError, Problem, RenderError, Stage
+from gitopsd.core.manifests.text import TextFile
+from gitopsd.core.manifests.yaml import parse
 from gitopsd.core.model import Body, Json
-from gitopsd.core.text import TextFile
-from gitopsd.core.yaml import parse
 
 BYTES_MAX = 256 * 1024 * 1024
 OBJECTS_MAX = 100_000

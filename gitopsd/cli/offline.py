@@ -15,10 +15,10 @@ from gitopsd.cli.objects import objects_in
 from gitopsd.cli.output import Output, OutputOption, emit, emit_line, emit_names, emit_table, tell
 from gitopsd.core.fields import text
 from gitopsd.core.health import assess_all, public_word
-from gitopsd.core.manifests import desired_from
+from gitopsd.core.manifests.directory import desired_from
+from gitopsd.core.manifests.validate import Findings, findings_of, rendered_json
 from gitopsd.core.model import Body, Health, Json, Revision
-from gitopsd.core.status_json import present, problem_json
-from gitopsd.core.validate import Findings, findings_of, rendered_json
+from gitopsd.core.status.shown import present, problem_json
 
 DirectoryArgument = Annotated[Path, typer.Argument(help="An environment's directory.", metavar="DIR")]
 

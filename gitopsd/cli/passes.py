@@ -17,7 +17,7 @@ from gitopsd.core.errors import ConfigError, GitopsdError, Problem, Stage
 from gitopsd.core.fields import part, text
 from gitopsd.core.model import Body, Json
 from gitopsd.core.passes import Look
-from gitopsd.core.status import View, status
+from gitopsd.core.status.overview import View, status
 
 NameArgument = Annotated[str | None, typer.Argument(help="One environment; all without it.", metavar="ENVIRONMENT")]
 

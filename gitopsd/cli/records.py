@@ -22,8 +22,8 @@ from gitopsd.core.commands import Ask, Content
 from gitopsd.core.errors import ConfigError, GitopsdError, Problem, Stage, Superseded
 from gitopsd.core.model import Environment
 from gitopsd.core.record import Record
-from gitopsd.core.status import DaemonView, EnvironmentView, View, environment_status
-from gitopsd.core.status import status as status_of
+from gitopsd.core.status.overview import DaemonView, EnvironmentView, View, environment_status
+from gitopsd.core.status.overview import status as status_of
 
 ATTEMPTS_MAX = 5
 

@@ -11,7 +11,7 @@ import typer
 from gitopsd.core.errors import GitopsdError
 from gitopsd.core.model import Environment
 from gitopsd.core.passes import Look
-from gitopsd.core.status import View
+from gitopsd.core.status.overview import View
 from gitopsd.ports import Clock, Store
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", envvar="GITOPSD_CONFIG", help="The operator's file.")]

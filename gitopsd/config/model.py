@@ -11,9 +11,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from gitopsd.core import durations
 from gitopsd.core.git_url import check_branch, check_directory, check_url
-from gitopsd.core.naming import name_fault, namespace_fault
+from gitopsd.core.manifests import durations
+from gitopsd.core.manifests.naming import name_fault, namespace_fault
 
 IN_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 DEFAULT_NAMESPACE = "gitopsd"

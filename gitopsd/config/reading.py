@@ -15,10 +15,10 @@ from pydantic_core import ErrorDetails
 
 from gitopsd.config.model import PREFIX, SEPARATOR, Config, is_composed
 from gitopsd.config.names import overlaps
-from gitopsd.core import yaml
 from gitopsd.core.errors import ConfigError, Problem, RenderError, Stage
-from gitopsd.core.lines import Lines
-from gitopsd.core.text import TextFile, read_text
+from gitopsd.core.manifests import yaml
+from gitopsd.core.manifests.lines import Lines
+from gitopsd.core.manifests.text import TextFile, read_text
 
 TYPO_RATIO = 0.85
 

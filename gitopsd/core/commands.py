@@ -13,7 +13,7 @@ from typing import Protocol
 from gitopsd.core.errors import PlanRefused, Problem, Stage
 from gitopsd.core.model import Revision
 from gitopsd.core.record import Entry, Hold, Outcome, Record, Rollout, Suspension
-from gitopsd.core.status_facts import remembered
+from gitopsd.core.status.facts import remembered
 
 PREFIX_MIN = 4
 _NOTHING_YET = Revision(ref="", commit="")

@@ -12,7 +12,7 @@ from itertools import pairwise
 from operator import itemgetter
 
 from gitopsd.core.errors import Problem, RenderError, Stage
-from gitopsd.core.intents import Intents, intents_of
+from gitopsd.core.manifests.intents import Intents, intents_of
 from gitopsd.core.model import Manifest, ObjectRef
 
 # Kinds that others refer to come before those that refer to them; webhooks come last, or they could block the

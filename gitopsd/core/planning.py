@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar
 from gitopsd.core import diff, leftovers
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.health import is_good
-from gitopsd.core.intents import intents_of
+from gitopsd.core.manifests.intents import intents_of
 from gitopsd.core.model import (
     Accepted,
     Deferred,

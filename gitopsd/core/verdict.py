@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from gitopsd.core.health import Reason, is_good
-from gitopsd.core.intents import intents_of
+from gitopsd.core.manifests.intents import intents_of
 from gitopsd.core.model import Desired, Health, HealthStatus, Live, ObjectRef, Sight
 from gitopsd.core.plan import Plan
 from gitopsd.core.record import Rollout

@@ -10,7 +10,7 @@ from datetime import datetime
 from gitopsd.core.errors import Problem
 from gitopsd.core.model import Environment
 from gitopsd.core.passes import Pass
-from gitopsd.core.status_view import EnvironmentView, SourceView
+from gitopsd.core.status.view import EnvironmentView, SourceView
 
 
 @dataclass(eq=False)

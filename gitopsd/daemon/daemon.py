@@ -22,7 +22,7 @@ from gitopsd.core.applyset import ID, parent_name
 from gitopsd.core.errors import ClusterError, ConfigError, GitopsdError, Problem, Stage
 from gitopsd.core.model import Environment
 from gitopsd.core.passes import Look
-from gitopsd.core.status_view import DaemonView, View
+from gitopsd.core.status.view import DaemonView, View
 from gitopsd.core.target import Target, choose_target
 from gitopsd.daemon.engine import Engine
 from gitopsd.daemon.log import configure_logging

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from gitopsd.core.decision import Held, Rest
 from gitopsd.core.passes import Look
-from gitopsd.core.status_view import EnvironmentView, View
+from gitopsd.core.status.view import EnvironmentView, View
 
 # An error that may pass is given a few tries before it counts as the end.
 TRIES_MAX = 4

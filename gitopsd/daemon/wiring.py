@@ -17,7 +17,7 @@ from gitopsd.adapters.store import ClusterStore
 from gitopsd.config import Config, SourceConfig, expand, literal
 from gitopsd.core.errors import SourceError
 from gitopsd.core.model import Environment, File, Wanted
-from gitopsd.core.status_view import SourceView
+from gitopsd.core.status.view import SourceView
 from gitopsd.daemon.claims import LocalClaims
 from gitopsd.daemon.meter import StageTimes, timed
 from gitopsd.ports import Clock, Ports

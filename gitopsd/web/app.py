@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from gitopsd import __version__
 from gitopsd.core.model import Json
-from gitopsd.core.status import Fields, View, environment_status, status
+from gitopsd.core.status.overview import Fields, View, environment_status, status
 from gitopsd.web.headers import SafeHeaders
 from gitopsd.web.metrics import exposition
 from gitopsd.web.schema import EnvironmentStatus, Refusal, Status, Version

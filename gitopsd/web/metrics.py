@@ -17,10 +17,10 @@ from prometheus_client.registry import Collector
 from gitopsd import __version__
 from gitopsd.core.health import public_word
 from gitopsd.core.record import Outcome, Record
-from gitopsd.core.status import EnvironmentView, SourceView, View
-from gitopsd.core.status_conditions import conditions
-from gitopsd.core.status_facts import revision_of
-from gitopsd.core.status_words import drifted_count, health, phase, sync
+from gitopsd.core.status.conditions import conditions
+from gitopsd.core.status.facts import revision_of
+from gitopsd.core.status.overview import EnvironmentView, SourceView, View
+from gitopsd.core.status.words import drifted_count, health, phase, sync
 
 _ENVIRONMENT = ("environment",)
 

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from gitopsd.core.status_words import Phase, Sync, Word
+from gitopsd.core.status.words import Phase, Sync, Word
 
 Truth = Literal["True", "False", "Unknown"]
 

@@ -16,7 +16,7 @@ from gitopsd.cli.tables import seconds_said, show_status
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.passes import Look
 from gitopsd.core.plan import Action, Cause, Change, Plan, Prune
-from gitopsd.core.status import View, environment_status, status
+from gitopsd.core.status.overview import View, environment_status, status
 from gitopsd.web import Server, create_app
 from tests.cli.terminal import on_a_terminal
 from tests.core.views import (

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gitopsd.adapters.cluster import KubernetesCluster, Tally, Transport, credentials
-from gitopsd.core.canonical import canonical, digest_of
+from gitopsd.core.manifests.canonical import canonical, digest_of
 from gitopsd.core.model import (
     Applied,
     Desired,

@@ -19,8 +19,8 @@ from pathlib import Path
 from gitopsd.adapters.cluster import Transport
 from gitopsd.config import load_config
 from gitopsd.core.record import Record
-from gitopsd.core.status_view import EnvironmentView, View
-from gitopsd.core.status_words import Phase, phase
+from gitopsd.core.status.view import EnvironmentView, View
+from gitopsd.core.status.words import Phase, phase
 from gitopsd.daemon import Daemon
 from gitopsd.daemon.wiring import House, wire
 from rig.api import Api

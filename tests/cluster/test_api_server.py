@@ -10,7 +10,7 @@ import pytest
 
 from gitopsd.adapters.cluster import Limits, Transport
 from gitopsd.core.record import Outcome
-from gitopsd.core.status_words import Phase, phase
+from gitopsd.core.status.words import Phase, phase
 from rig.faults import crashed, paused
 from tests.cluster.crashing import AFTER, struck
 from tests.cluster.stage import configmap, deployment, phase_is, shown, until

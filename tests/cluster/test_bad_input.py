@@ -11,10 +11,10 @@ import pytest
 from loguru import logger
 
 from gitopsd.core.errors import GitopsdError
-from gitopsd.core.status_environment import Fields, environment_json
-from gitopsd.core.status_facts import problems
-from gitopsd.core.status_sentence import why
-from gitopsd.core.status_words import Phase, phase
+from gitopsd.core.status.environment import Fields, environment_json
+from gitopsd.core.status.facts import problems
+from gitopsd.core.status.sentence import why
+from gitopsd.core.status.words import Phase, phase
 from gitopsd.daemon import Daemon
 from rig.waiting import wait_for
 from tests.cluster.oracles import dry_runs, inhabitants, written

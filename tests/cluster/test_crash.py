@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 
 from gitopsd.core.record import Record
-from gitopsd.core.status_words import Phase, phase
+from gitopsd.core.status.words import Phase, phase
 from rig.faults import paused
 from rig.waiting import wait_for
 from tests.cluster.crashing import AFTER, BEFORE, UNHARMED, Fate, Nursery, nursery, running

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitopsd.core.status_words import Phase, phase
+from gitopsd.core.status.words import Phase, phase
 from tests.cluster.oracles import container, identity, inhabitants, written
 from tests.cluster.stage import configmap, deployment, phase_is, shown, until
 

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from gitopsd.core.status_words import Phase, phase
+from gitopsd.core.status.words import Phase, phase
 from tests.cluster.oracles import container, history, inhabitants, version, written
 from tests.cluster.stage import configmap, deployment, phase_is, until
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitopsd.core.status_words import Phase, phase
+from gitopsd.core.status.words import Phase, phase
 from tests.cluster.stage import configmap, deployment
 
 pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]

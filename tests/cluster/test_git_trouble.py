@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from gitopsd.core.status_facts import problems
-from gitopsd.core.status_sentence import why
-from gitopsd.core.status_words import Phase, phase
+from gitopsd.core.status.facts import problems
+from gitopsd.core.status.sentence import why
+from gitopsd.core.status.words import Phase, phase
 from tests.cluster.oracles import inhabitants, written
 from tests.cluster.stage import SOAKLESS, Stage, configmap, phase_is, shown, until
 from tests.git_server import answer

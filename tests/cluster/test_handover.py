@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from gitopsd.core.status_facts import problems
-from gitopsd.core.status_words import Phase, phase
+from gitopsd.core.status.facts import problems
+from gitopsd.core.status.words import Phase, phase
 from tests.cluster.oracles import container, dry_runs, identity, inhabitants, written
 from tests.cluster.stage import SOAKLESS, configmap, deployment, phase_is, shown, until
 

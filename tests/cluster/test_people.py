@@ -6,9 +6,9 @@ import pytest
 
 from gitopsd.cli.exits import Exit
 from gitopsd.core.record import Outcome
-from gitopsd.core.status_facts import problems
-from gitopsd.core.status_sentence import why
-from gitopsd.core.status_words import Phase, phase
+from gitopsd.core.status.facts import problems
+from gitopsd.core.status.sentence import why
+from gitopsd.core.status.words import Phase, phase
 from rig.api import MERGE
 from tests.cluster.asking import COLUMNS, gitopsd
 from tests.cluster.stage import configmap, deployment, phase_is, shown, until

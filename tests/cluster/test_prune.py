@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gitopsd.core.status_facts import problems
-from gitopsd.core.status_words import Phase, Sync, phase, sync
+from gitopsd.core.status.facts import problems
+from gitopsd.core.status.words import Phase, Sync, phase, sync
 from tests.cluster.oracles import inhabitants, written
 from tests.cluster.stage import SOAKLESS, configmap, deployment
 

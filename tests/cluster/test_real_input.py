@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gitopsd.core.status_words import Phase, phase
+from gitopsd.core.status.words import Phase, phase
 from rig.cluster import Nodes
 from rig.lifecycle import Wish, down, up
 from rig.programs import myself

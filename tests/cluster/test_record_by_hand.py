@@ -7,7 +7,7 @@ import gzip
 
 import pytest
 
-from gitopsd.core.status_words import Phase, phase
+from gitopsd.core.status.words import Phase, phase
 from rig.api import MERGE
 from tests.cluster.asking import gitopsd
 from tests.cluster.stage import configmap, phase_is, shown, until

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from gitopsd.core.record import Outcome
-from gitopsd.core.status_facts import problems
-from gitopsd.core.status_sentence import why
-from gitopsd.core.status_words import Phase, phase
+from gitopsd.core.status.facts import problems
+from gitopsd.core.status.sentence import why
+from gitopsd.core.status.words import Phase, phase
 from tests.cluster.oracles import container, identity, inhabitants, written
 from tests.cluster.stage import configmap, deployment, phase_is, shown, until
 

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gitopsd.core import applyset
+from gitopsd.core.manifests.naming import key_fault, label_fault, name_fault
 from gitopsd.core.model import ObjectRef
-from gitopsd.core.naming import key_fault, label_fault, name_fault
 
 CONFIG_MAP = ObjectRef("", "ConfigMap", "shop", "web")
 DEPLOYMENT = ObjectRef("apps", "Deployment", "gitopsd", "web")

@@ -10,9 +10,9 @@ import json
 import pytest
 
 from gitopsd.core.errors import RenderError
-from gitopsd.core.manifests import OBJECTS_MAX, desired_from
+from gitopsd.core.manifests.directory import OBJECTS_MAX, desired_from
+from gitopsd.core.manifests.objects import read_file
 from gitopsd.core.model import Desired, File, ObjectRef, Revision
-from gitopsd.core.objects import read_file
 
 REVISION = Revision(ref="main", commit="c" * 40)
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: NAME\n"

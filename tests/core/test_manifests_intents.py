@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from gitopsd.core.errors import RenderError
-from gitopsd.core.intents import HOOK_WAVES, NEVER_RECREATED, Intents, foreign_annotations, intents_of
-from gitopsd.core.manifests import desired_from
+from gitopsd.core.manifests.directory import desired_from
+from gitopsd.core.manifests.intents import HOOK_WAVES, NEVER_RECREATED, Intents, foreign_annotations, intents_of
+from gitopsd.core.manifests.validate import findings_of, rendered_json
 from gitopsd.core.model import File, Manifest, ObjectRef, Revision
-from gitopsd.core.validate import findings_of, rendered_json
 
 
 def a_file(annotations: str, kind: str, version: str, labels: str) -> File:

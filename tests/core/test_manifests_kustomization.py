@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from gitopsd.core.errors import RenderError
-from gitopsd.core.manifests import desired_from
+from gitopsd.core.manifests.directory import desired_from
 from gitopsd.core.model import File, Revision
 
 REVISION = Revision(ref="main", commit="c" * 40)

@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 import yaml as pyyaml
 
-from gitopsd.core import yaml
 from gitopsd.core.errors import RenderError
-from gitopsd.core.intents import intents_of
-from gitopsd.core.manifests import desired_from
+from gitopsd.core.manifests import yaml
+from gitopsd.core.manifests.directory import desired_from
+from gitopsd.core.manifests.intents import intents_of
+from gitopsd.core.manifests.objects import read_file
+from gitopsd.core.manifests.place import place
+from gitopsd.core.manifests.scopes import guessed_scopes
+from gitopsd.core.manifests.text import read_text
+from gitopsd.core.manifests.validate import rendered_json
 from gitopsd.core.model import Environment, File, Revision
-from gitopsd.core.objects import read_file
-from gitopsd.core.place import place
-from gitopsd.core.scopes import guessed_scopes
-from gitopsd.core.text import read_text
-from gitopsd.core.validate import rendered_json
 
 REAL = Path(__file__).parents[3] / "shared" / "fixtures" / "real"
 REVISION = Revision(ref="main", commit="c" * 40)

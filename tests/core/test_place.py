@@ -9,10 +9,10 @@ from collections.abc import Mapping
 import pytest
 
 from gitopsd.core.errors import RenderError, Stage
-from gitopsd.core.manifests import desired_from
+from gitopsd.core.manifests.directory import desired_from
+from gitopsd.core.manifests.place import place
+from gitopsd.core.manifests.scopes import group_of, guessed_scopes
 from gitopsd.core.model import Desired, Environment, File, Revision
-from gitopsd.core.place import place
-from gitopsd.core.scopes import group_of, guessed_scopes
 
 SERVED = {
     ("v1", "ConfigMap"): True,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from gitopsd.core.durations import seconds
 from gitopsd.core.errors import RenderError
-from gitopsd.core.manifests import desired_from
+from gitopsd.core.manifests.directory import desired_from
+from gitopsd.core.manifests.durations import seconds
+from gitopsd.core.manifests.settings_file import parse_settings
 from gitopsd.core.model import File, Revision
 from gitopsd.core.settings import IgnoreRule, OnFailure, PruneSettings, Settings
-from gitopsd.core.settings_file import parse_settings
 
 HEAD = "apiVersion: gitopsd.dev/v1\nkind: Environment\n"
 A_MAP = File("env/a.yaml", "1", b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")

@@ -12,12 +12,12 @@ from gitopsd.core.decision import Apply, Rest, Watch
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.plan import Action, Cause, Change, Plan
 from gitopsd.core.record import Trigger
-from gitopsd.core.status import Fields, environment_status, status
-from gitopsd.core.status_conditions import conditions
-from gitopsd.core.status_environment import OBJECTS_MAX
-from gitopsd.core.status_json import LIST_MAX
-from gitopsd.core.status_sentence import why
-from gitopsd.core.status_words import health, phase, sync
+from gitopsd.core.status.conditions import conditions
+from gitopsd.core.status.environment import OBJECTS_MAX
+from gitopsd.core.status.overview import Fields, environment_status, status
+from gitopsd.core.status.sentence import why
+from gitopsd.core.status.shown import LIST_MAX
+from gitopsd.core.status.words import health, phase, sync
 from gitopsd.web.schema import EnvironmentStatus, Status
 from tests.core.views import (
     AT_GOOD,

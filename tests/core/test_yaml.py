@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from gitopsd.core import yaml
 from gitopsd.core.errors import Problem, RenderError
+from gitopsd.core.manifests import yaml
+from gitopsd.core.manifests.objects import read_file
+from gitopsd.core.manifests.text import FILE_BYTES_MAX, read_text
+from gitopsd.core.manifests.yaml import ALIASES_MAX, DEPTH_MAX, PROBLEMS_PER_FILE_MAX
 from gitopsd.core.model import File
-from gitopsd.core.objects import read_file
-from gitopsd.core.text import FILE_BYTES_MAX, read_text
-from gitopsd.core.yaml import ALIASES_MAX, DEPTH_MAX, PROBLEMS_PER_FILE_MAX
 
 NAMED = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
 

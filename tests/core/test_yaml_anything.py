@@ -7,8 +7,8 @@ import json
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from gitopsd.core.manifests.objects import read_file
 from gitopsd.core.model import File
-from gitopsd.core.objects import read_file
 
 PIECES = (
     *(

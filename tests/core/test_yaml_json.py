@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from gitopsd.core import strict_json, yaml
 from gitopsd.core.errors import RenderError
-from gitopsd.core.text import read_text
+from gitopsd.core.manifests import strict_json, yaml
+from gitopsd.core.manifests.text import read_text
 
 
 def value(content: str) -> object:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitopsd.core import yaml
-from gitopsd.core.scalars import NotJson, is_text, resolve
-from gitopsd.core.text import read_text
+from gitopsd.core.manifests import yaml
+from gitopsd.core.manifests.scalars import NotJson, is_text, resolve
+from gitopsd.core.manifests.text import read_text
 
 ALIKE = {
     "Y16 Norway": {

@@ -11,7 +11,7 @@ from gitopsd.core.model import Desired, Environment, Revision
 from gitopsd.core.passes import Git, Look, Pass
 from gitopsd.core.plan import Plan
 from gitopsd.core.record import Entry, Hold, Kept, Outcome, Record, Suspension, Trigger
-from gitopsd.core.status import DaemonView, EnvironmentView, SourceView, View
+from gitopsd.core.status.overview import DaemonView, EnvironmentView, SourceView, View
 from gitopsd.core.target import Target
 from gitopsd.core.verdict import judge
 from tests.make import BROKEN, CURRENT, NOON, ROLLING, desired, inventory, live, manifest, rollout, sight

@@ -7,7 +7,7 @@ from dataclasses import replace
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from gitopsd.core.status import View
+from gitopsd.core.status.overview import View
 from gitopsd.web.metrics import exposition
 from tests.core.views import ENVIRONMENT, READY, REVERTED, unseen, whole
 

@@ -14,7 +14,7 @@ import pytest
 
 from gitopsd import __version__
 from gitopsd.core.errors import ConfigError
-from gitopsd.core.status import View, environment_status, status
+from gitopsd.core.status.overview import View, environment_status, status
 from gitopsd.web import Server, create_app
 from gitopsd.web.schema import EnvironmentStatus, Refusal, Status
 from tests.core.views import READY, REVERTED, ROLLED_OUT, whole

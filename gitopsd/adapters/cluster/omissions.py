@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gitopsd.core.fields import part, read, text, text_of
-from gitopsd.core.intents import intents_of
+from gitopsd.core.manifests.intents import intents_of
 from gitopsd.core.model import Body, Desired, Manifest, ObjectRef
 
 REPLICAS = "/spec/replicas"

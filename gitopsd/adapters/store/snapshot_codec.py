@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from gitopsd.core.canonical import canonical, digest_of
 from gitopsd.core.errors import PlanRefused, Problem, Stage
+from gitopsd.core.manifests.canonical import canonical, digest_of
 from gitopsd.core.model import Desired, Manifest, ObjectRef, Origin, Revision
 from gitopsd.core.settings import Settings
 

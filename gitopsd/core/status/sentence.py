@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 
 from gitopsd.core.errors import Problem
 from gitopsd.core.record import GITOPSD, Hold, Record
-from gitopsd.core.status_facts import deadline, problems, remembered, revision_of, since
-from gitopsd.core.status_json import short, stamp
-from gitopsd.core.status_view import EnvironmentView
-from gitopsd.core.status_words import Phase, Sync, hold_in_force, is_put_back, phase, sync
+from gitopsd.core.status.facts import deadline, problems, remembered, revision_of, since
+from gitopsd.core.status.shown import short, stamp
+from gitopsd.core.status.view import EnvironmentView
+from gitopsd.core.status.words import Phase, Sync, hold_in_force, is_put_back, phase, sync
 
 SENTENCE_MAX = 1000
 

@@ -5,14 +5,14 @@ A wish that this build cannot grant is refused by name. It is never silently ign
 
 from __future__ import annotations
 
-from gitopsd.core import yaml
 from gitopsd.core.errors import RenderError
+from gitopsd.core.manifests import yaml
+from gitopsd.core.manifests.naming import namespace_fault
+from gitopsd.core.manifests.pointers import pointer_fault
+from gitopsd.core.manifests.section import Section
+from gitopsd.core.manifests.text import read_text
 from gitopsd.core.model import File
-from gitopsd.core.naming import namespace_fault
-from gitopsd.core.pointers import pointer_fault
-from gitopsd.core.section import Section
 from gitopsd.core.settings import IgnoreRule, OnFailure, PruneSettings, Settings
-from gitopsd.core.text import read_text
 
 API_VERSION = "gitopsd.dev/v1"
 KIND = "Environment"

@@ -10,10 +10,10 @@ import re
 from typing import NoReturn
 
 from gitopsd.core.errors import Problem, RenderError
-from gitopsd.core.lines import duplicate_keys
-from gitopsd.core.scalars import NUMBER_LENGTH_MAX, NotJson, as_json_number
-from gitopsd.core.text import TextFile
-from gitopsd.core.yaml import DEPTH_MAX, PROBLEMS_PER_FILE_MAX, Document, Value
+from gitopsd.core.manifests.lines import duplicate_keys
+from gitopsd.core.manifests.scalars import NUMBER_LENGTH_MAX, NotJson, as_json_number
+from gitopsd.core.manifests.text import TextFile
+from gitopsd.core.manifests.yaml import DEPTH_MAX, PROBLEMS_PER_FILE_MAX, Document, Value
 
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u(?P<code>[0-9a-fA-F]{4})|.)", re.DOTALL

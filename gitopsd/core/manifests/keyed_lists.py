@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gitopsd.core.lines import Place
+from gitopsd.core.manifests.lines import Place
 from gitopsd.core.model import Body, Json
 
 

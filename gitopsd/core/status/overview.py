@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 from gitopsd.core.model import Json
 from gitopsd.core.record import Record
-from gitopsd.core.status_environment import Fields, environment_json
-from gitopsd.core.status_json import present, problem_json, revision_json, stamp
-from gitopsd.core.status_view import DaemonView, EnvironmentView, SourceView, View
-from gitopsd.core.status_words import Phase, Sync, Word, health, phase, sync
+from gitopsd.core.status.environment import Fields, environment_json
+from gitopsd.core.status.shown import present, problem_json, revision_json, stamp
+from gitopsd.core.status.view import DaemonView, EnvironmentView, SourceView, View
+from gitopsd.core.status.words import Phase, Sync, Word, health, phase, sync
 
 __all__ = [
     "API_VERSION",

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gitopsd.core.errors import Problem, RenderError, Stage
-from gitopsd.core.kustomization import listed_files
+from gitopsd.core.manifests.kustomization import listed_files
+from gitopsd.core.manifests.problems import refuse_any
 from gitopsd.core.model import File
-from gitopsd.core.problems import refuse_any
 
 FILES_MAX = 5_000
 BYTES_MAX = 16 * 1024 * 1024

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from gitopsd.core.model import Json
-from gitopsd.core.status_facts import problems, since, wanted
-from gitopsd.core.status_json import present, reason_of, stamp
-from gitopsd.core.status_sentence import told, why
-from gitopsd.core.status_view import EnvironmentView
-from gitopsd.core.status_words import Phase, Sync, Word, drifted_count, health, hold_in_force, is_put_back, phase, sync
+from gitopsd.core.status.facts import problems, since, wanted
+from gitopsd.core.status.sentence import told, why
+from gitopsd.core.status.shown import present, reason_of, stamp
+from gitopsd.core.status.view import EnvironmentView
+from gitopsd.core.status.words import Phase, Sync, Word, drifted_count, health, hold_in_force, is_put_back, phase, sync
 
 _TRUE, _FALSE, _UNKNOWN = "True", "False", "Unknown"
 _MOVING = (Phase.APPLYING, Phase.VERIFYING, Phase.REVERTING)

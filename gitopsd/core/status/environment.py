@@ -11,13 +11,13 @@ from gitopsd.core.model import HealthStatus, Json, LiveObject, Manifest, ObjectR
 from gitopsd.core.passes import Look
 from gitopsd.core.plan import Action
 from gitopsd.core.record import Record, Rollout
-from gitopsd.core.status_conditions import conditions, ready
-from gitopsd.core.status_facts import attempted, deadline, problems, revision_of, wanted
-from gitopsd.core.status_history import held_json, history_json, rollback_json
-from gitopsd.core.status_json import bounded, present, problem_json, reason_of, revision_json, stamp
-from gitopsd.core.status_sentence import why
-from gitopsd.core.status_view import EnvironmentView
-from gitopsd.core.status_words import drifted_count, health, phase, sync
+from gitopsd.core.status.conditions import conditions, ready
+from gitopsd.core.status.facts import attempted, deadline, problems, revision_of, wanted
+from gitopsd.core.status.history import held_json, history_json, rollback_json
+from gitopsd.core.status.sentence import why
+from gitopsd.core.status.shown import bounded, present, problem_json, reason_of, revision_json, stamp
+from gitopsd.core.status.view import EnvironmentView
+from gitopsd.core.status.words import drifted_count, health, phase, sync
 
 OBJECTS_MAX = 1000
 _PERCENT = 100

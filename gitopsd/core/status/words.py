@@ -12,7 +12,7 @@ from gitopsd.core.model import HealthStatus
 from gitopsd.core.passes import Look, Pass
 from gitopsd.core.plan import Cause
 from gitopsd.core.record import GITOPSD, Hold, Record, Trigger
-from gitopsd.core.status_view import EnvironmentView
+from gitopsd.core.status.view import EnvironmentView
 from gitopsd.core.verdict import Outcome
 
 # One failed call is not news: the next pass tells whether it was more.

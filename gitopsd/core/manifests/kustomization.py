@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from gitopsd.core import yaml
 from gitopsd.core.errors import RenderError
+from gitopsd.core.manifests import yaml
+from gitopsd.core.manifests.text import TextFile, read_text
 from gitopsd.core.model import File
-from gitopsd.core.text import TextFile, read_text
 
 GROUP = "kustomize.config.k8s.io"
 

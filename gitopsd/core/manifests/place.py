@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gitopsd.core.canonical import canonical, digest_of
 from gitopsd.core.errors import Problem, Stage
+from gitopsd.core.manifests.canonical import canonical, digest_of
+from gitopsd.core.manifests.problems import duplicate_problems, refuse_any
 from gitopsd.core.model import Body, Desired, Environment, Json, Manifest, ObjectRef
-from gitopsd.core.problems import duplicate_problems, refuse_any
 
 _GLOB = frozenset("*?[")
 _NAMESPACE = ("", "Namespace")

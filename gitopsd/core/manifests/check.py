@@ -11,9 +11,9 @@ from binascii import a2b_base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gitopsd.core import naming
-from gitopsd.core.keyed_lists import duplicates
-from gitopsd.core.lines import Place
+from gitopsd.core.manifests import naming
+from gitopsd.core.manifests.keyed_lists import duplicates
+from gitopsd.core.manifests.lines import Place
 from gitopsd.core.model import Body, Json
 
 _OUR_LABELS = ("applyset.kubernetes.io/", "gitopsd.dev/")

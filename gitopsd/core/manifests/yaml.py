@@ -15,8 +15,8 @@ from typing import NoReturn, TypeAlias
 import yaml
 
 from gitopsd.core.errors import ConfigError, Problem, RenderError, Stage
-from gitopsd.core.scalars import NotJson, Scalar, is_text, resolve
-from gitopsd.core.text import TextFile
+from gitopsd.core.manifests.scalars import NotJson, Scalar, is_text, resolve
+from gitopsd.core.manifests.text import TextFile
 
 DEPTH_MAX = 64
 ALIASES_MAX = 100

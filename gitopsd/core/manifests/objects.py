@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gitopsd.core import strict_json, yaml
-from gitopsd.core.canonical import canonical, digest_of
-from gitopsd.core.check import Fault, faults, identity_faults
 from gitopsd.core.errors import Problem, RenderError
-from gitopsd.core.intents import intent_faults
-from gitopsd.core.kustomization import GROUP as KUSTOMIZE_GROUP
-from gitopsd.core.lines import Lines, Place
+from gitopsd.core.manifests import strict_json, yaml
+from gitopsd.core.manifests.canonical import canonical, digest_of
+from gitopsd.core.manifests.check import Fault, faults, identity_faults
+from gitopsd.core.manifests.intents import intent_faults
+from gitopsd.core.manifests.kustomization import GROUP as KUSTOMIZE_GROUP
+from gitopsd.core.manifests.lines import Lines, Place
+from gitopsd.core.manifests.text import TextFile, read_text
+from gitopsd.core.manifests.tidy import tidy
 from gitopsd.core.model import Body, File, Json, Manifest, ObjectRef, Origin
-from gitopsd.core.text import TextFile, read_text
-from gitopsd.core.tidy import tidy
 
 OBJECT_BYTES_MAX = 1_500_000
 OWN_GROUP = "gitopsd.dev"

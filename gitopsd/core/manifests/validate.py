@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from gitopsd.core.canonical import canonical_set
 from gitopsd.core.errors import Problem, RenderError, Stage
-from gitopsd.core.intents import foreign_annotations
-from gitopsd.core.manifests import read_directory
+from gitopsd.core.manifests.canonical import canonical_set
+from gitopsd.core.manifests.directory import read_directory
+from gitopsd.core.manifests.intents import foreign_annotations
+from gitopsd.core.manifests.problems import refuse_any
+from gitopsd.core.manifests.scopes import is_cluster_scoped
 from gitopsd.core.model import File, Manifest
 from gitopsd.core.order import needs
-from gitopsd.core.problems import refuse_any
-from gitopsd.core.scopes import is_cluster_scoped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

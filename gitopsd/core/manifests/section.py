@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
-from gitopsd.core import durations
 from gitopsd.core.errors import Problem
-from gitopsd.core.lines import Lines, Place
-from gitopsd.core.text import TextFile
-from gitopsd.core.yaml import Document, Value
+from gitopsd.core.manifests import durations
+from gitopsd.core.manifests.lines import Lines, Place
+from gitopsd.core.manifests.text import TextFile
+from gitopsd.core.manifests.yaml import Document, Value
 
 _PERCENT = re.compile(r"[0-9]{1,3}%", re.ASCII)
 _PERCENT_MAX = 100

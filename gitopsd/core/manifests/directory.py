@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gitopsd.core.canonical import canonical_set, digest_of
 from gitopsd.core.errors import Problem, RenderError, Stage
-from gitopsd.core.layout import lay_out
+from gitopsd.core.manifests.canonical import canonical_set, digest_of
+from gitopsd.core.manifests.layout import lay_out
+from gitopsd.core.manifests.objects import FileContent, Written, read_file
+from gitopsd.core.manifests.problems import duplicate_problems, refuse_any
+from gitopsd.core.manifests.settings_file import parse_settings
 from gitopsd.core.model import Desired, File, Revision
-from gitopsd.core.objects import FileContent, Written, read_file
-from gitopsd.core.problems import duplicate_problems, refuse_any
 from gitopsd.core.settings import Settings
-from gitopsd.core.settings_file import parse_settings
 
 OBJECTS_MAX = 5_000
 

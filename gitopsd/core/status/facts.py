@@ -10,9 +10,9 @@ from gitopsd.core.decision import Held, failure_of
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.model import Revision
 from gitopsd.core.record import Hold, Outcome, Record, Rollout
-from gitopsd.core.status_json import short
-from gitopsd.core.status_view import EnvironmentView
-from gitopsd.core.status_words import Phase, blocked_by_prune, hold_in_force, is_put_back, phase
+from gitopsd.core.status.shown import short
+from gitopsd.core.status.view import EnvironmentView
+from gitopsd.core.status.words import Phase, blocked_by_prune, hold_in_force, is_put_back, phase
 
 
 def revision_of(view: EnvironmentView, digest: str) -> Revision | None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TypeAlias
 
-from gitopsd.core.check import Fault
+from gitopsd.core.manifests.check import Fault
+from gitopsd.core.manifests.pointers import pointer_fault
+from gitopsd.core.manifests.scopes import group_of, is_cluster_scoped
 from gitopsd.core.model import Body, Manifest, ObjectRef
-from gitopsd.core.pointers import pointer_fault
-from gitopsd.core.scopes import group_of, is_cluster_scoped
 
 OWN_PREFIX = "gitopsd.dev/"
 WAVE_MAX = 10_000
