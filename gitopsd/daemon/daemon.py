@@ -30,8 +30,6 @@ from gitopsd.daemon.settled import is_settled
 from gitopsd.daemon.wiring import House, wire
 from gitopsd.ports import Clock, Store
 from gitopsd.reconcile import ask_git, look_at
-from gitopsd.web.app import create_app
-from gitopsd.web.server import Server
 
 TICKS_MISSED_MAX = 3
 PROGRESS_S = 0.2
@@ -155,6 +153,10 @@ class Daemon:
 
     @contextmanager
     def _serving(self) -> Iterator[None]:
+        # A third of what it takes to start: whoever makes one pass and ends does without.
+        from gitopsd.web.app import create_app  # noqa: PLC0415
+        from gitopsd.web.server import Server  # noqa: PLC0415
+
         wanted = self._house.config.server
         server = Server(create_app(self.view, not_alive=self._not_alive), host=wanted.host, port=wanted.port)
         server.start()
