@@ -102,7 +102,7 @@ def _closed(live: Live, steps: Sequence[tuple[Manifest, _Step]]) -> frozenset[Ob
     return frozenset(
         manifest.ref
         for manifest, step in steps
-        if not (_is_apart(step) or intents_of(manifest).health_ignore) and not _is_well(live.sights[manifest.ref])
+        if not (_is_well(live.sights[manifest.ref]) or _is_apart(step) or intents_of(manifest).health_ignore)
     )
 
 

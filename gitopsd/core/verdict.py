@@ -93,10 +93,8 @@ def unhealthy(desired: Desired, live: Live, status: HealthStatus | None = None) 
 
 def _findings(desired: Desired, live: Live, pending: frozenset[ObjectRef]) -> Iterable[Finding]:
     for manifest in desired.manifests:
-        if intents_of(manifest).health_ignore:
-            continue
         health = _PENDING if manifest.ref in pending else _health(live.sights[manifest.ref])
-        if not is_good(health):
+        if not is_good(health) and not intents_of(manifest).health_ignore:
             yield Finding(manifest.ref, health)
 
 
