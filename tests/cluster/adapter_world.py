@@ -46,6 +46,9 @@ class StillClock:
     def now(self) -> datetime:
         return self.at
 
+    def steady(self) -> float:
+        return self.at.timestamp()
+
 
 def manifest(body: Mapping[str, Any], line: int = 1) -> Manifest:
     """A manifest with its real digest."""

@@ -388,3 +388,14 @@ def test_a_quantity_that_the_server_writes_otherwise_is_no_drift(on_api):
     assert on_api.sight(body).preview is None
     assert on_api.restarted().sight(body).preview is None
     assert (on_api.tally() - before).patches == 0
+
+
+def test_time_in_which_nobody_watched_is_blind(on_api):
+    on_api.run(on_api.config_map())
+    before_we_began = NOON - timedelta(minutes=10)
+
+    live = on_api.cluster.observe(
+        on_api.environment, desired(on_api.config_map()), on_api.record.inventory, before_we_began
+    )
+
+    assert live.blind_s == pytest.approx(600, abs=1)

@@ -23,10 +23,10 @@ from gitopsd.core.answers import Meaning, meaning_of
 from gitopsd.core.errors import ClusterError, Problem, Stage
 from gitopsd.core.fields import part, read, text
 from gitopsd.core.health import assess
-from gitopsd.core.model import Applied, Body, Environment
+from gitopsd.core.model import Applied, Body, Environment, HealthStatus
 from gitopsd.core.ownership import MANAGER
 from gitopsd.core.plan import Change
-from gitopsd.ports import Answer, Call
+from gitopsd.ports import Call
 
 GONE_S_MAX = 30.0
 NEVER = frozenset({"PersistentVolume", "PersistentVolumeClaim", "Namespace", "CustomResourceDefinition", "StatefulSet"})
@@ -94,8 +94,11 @@ class Recreation:
         live = live_object(self.environment, change.ref, answer.body, assess(answer.body))
         return Applied(ref=change.ref, uid=live.uid, fingerprint=live.fingerprint, warnings=answer.warnings)
 
-    def _put_back(self, change: Change, resource: Resource, old: Body) -> Answer:
-        return self.line.call(
+    def _put_back(self, change: Change, resource: Resource, old: Body) -> None:
+        """Make the old object again; but a Job that is done would run once more."""
+        if text(old, "kind") == "Job" and not is_in_progress(old):
+            return
+        self.line.call(
             Call(
                 method="POST",
                 path=resource.collection(change.ref.namespace),
@@ -103,6 +106,11 @@ class Recreation:
                 body=msgspec.json.encode(revived(old)),
             )
         )
+
+
+def is_in_progress(job: Body) -> bool:
+    """Return whether a Job is neither complete nor failed."""
+    return assess(job).status not in (HealthStatus.CURRENT, HealthStatus.FAILED)
 
 
 def revived(old: Body) -> Body:
