@@ -37,12 +37,12 @@ def test_a_new_object_is_created_and_labelled(on_api):
 def test_the_second_pass_writes_nothing(on_api):
     on_api.run(on_api.config_map(), on_api.deployment())
     before = on_api.tally()
-    version = on_api.live(on_api.deployment())["metadata"]["resourceVersion"]
+    generation = on_api.live(on_api.deployment())["metadata"]["generation"]
     on_api.run(on_api.config_map(), on_api.deployment())
 
     since = on_api.tally() - before
     assert (since.creates, since.patches, since.deletes) == (0, 0, 0)
-    assert on_api.live(on_api.deployment())["metadata"]["resourceVersion"] == version
+    assert on_api.live(on_api.deployment())["metadata"]["generation"] == generation
 
 
 def test_a_field_removed_from_git_goes(on_api):

@@ -141,6 +141,7 @@ def test_a_pod_below_a_workload_that_is_not_well_wakes(following):
     wait_for("a pod to wake us", stirred)
 
 
+@pytest.mark.rig_power  # elsewhere somebody may make its pods
 def test_a_workload_that_is_not_well_is_read_each_time(following):
     body = following.deployment(replicas=1)
     following.run(body)
