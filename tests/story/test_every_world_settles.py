@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+import pytest
+
 from gitopsd.ports import Ports
 from tests.story.world import Commit, Crash, World
 
@@ -87,6 +89,7 @@ def troubles(counted: Trouble) -> Iterator[Trouble]:
         yield Trouble(at=number, deed="doubled answer")
 
 
+@pytest.mark.timeout(900)
 def test_every_world_settles_in_the_same_end(capsys):
     worlds = 0
     for order, pause in itertools.product(ORDERS, PASSES_BEFORE_THE_NEXT):
