@@ -202,8 +202,9 @@ class Engine:
                 wait = (until - self.house.clock.now()).total_seconds() if until else WATCH_LOOK_S
                 return min(max(wait, 0.05), WATCH_LOOK_S)
             case Rest() | Held():
+                # Each fetch wakes it; so much later, that was long enough to wait for one.
                 poll_s = self.house.config.poll_s(environment.source)
-                return poll_s * random.uniform(0.9, 1.1)  # noqa: S311 — jitter, not a secret
+                return poll_s * random.uniform(1.2, 1.5)  # noqa: S311 — jitter, not a secret
 
     def _could_not(self, name: str, problems: tuple[Problem, ...], error: Exception) -> float:
         self.house.claims.settled(name, is_ready=False)

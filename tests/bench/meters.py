@@ -52,6 +52,11 @@ class Arrivals(list[GitRequest]):
         self.at.append(time.time())
         super().append(request)
 
+    @property
+    def fetches(self) -> int:
+        """How many fetches there were."""
+        return sum(1 for request in self if request.method == "GET")
+
     def fetch_that_brought(self, begin: int) -> float:
         """When the first fetch since then began that brought a commit: it asks twice, for names and for objects."""
         asked = [index for index in range(begin, len(self)) if self[index].method == "GET"]

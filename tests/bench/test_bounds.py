@@ -38,13 +38,14 @@ CORRECTED_S_MAX = 1.0
 
 def test_a_pass_costs_no_request_while_nothing_happens(thousand_kept: Field):
     thousand_kept.await_passes(1)
-    begin = thousand_kept.stage.audit.position()
+    begin, fetches = thousand_kept.stage.audit.position(), thousand_kept.arrivals.fetches
 
     thousand_kept.await_passes(PASSES)
 
     asked = thousand_kept.requests(begin)
     assert thousand_kept.lease_renewals(begin), "the audit log does not show this daemon at all"
-    beside = f"over {PASSES} passes, watches and the lease not counted"
+    fetches = thousand_kept.arrivals.fetches - fetches
+    beside = f"over {PASSES} passes and {fetches} fetches, watches and the lease not counted"
     show("steady state", len(asked), "requests", bound=0, beside=beside)
 
 
