@@ -10,9 +10,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from gitopsd.core.model import Applied, Desired, Environment, File, Inventory, Json, Live, ObjectRef, Others, Wanted
+from gitopsd.core.model import (
+    Applied,
+    Decrypted,
+    Desired,
+    Environment,
+    File,
+    Inventory,
+    Json,
+    Live,
+    ObjectRef,
+    Others,
+    Wanted,
+)
 from gitopsd.core.plan import Change, Prune
-from gitopsd.core.record import Record
+from gitopsd.core.probes import Probed
+from gitopsd.core.record import Record, Rollout
 
 
 class Source(Protocol):
@@ -31,6 +44,17 @@ class Source(Protocol):
         Raises:
             SourceError: the files could not be read whole.
             RenderError: the directory holds what we never follow (a symlink, a submodule), or is too large.
+        """
+
+
+class Decryptor(Protocol):
+    """Opens what is encrypted, with the keys that the operator gave to the environment. Plaintext stays in memory."""
+
+    def decrypt(self, environment: Environment, files: Sequence[File]) -> Decrypted:
+        """Return the files in their order, the encrypted ones opened and their MAC checked.
+
+        Raises:
+            RenderError: a file could not be opened, or is not what was encrypted; nothing is returned in part.
         """
 
 
@@ -99,6 +123,13 @@ class Claims(Protocol):
 
     def exchange(self, environment: Environment, refs: frozenset[ObjectRef], revision: str) -> Others:
         """Say what this environment wants at this commit (empty = not known); return what the others want."""
+
+
+class Probes(Protocol):
+    """Asks what health alone does not tell. Asking takes its own time, never the pass's."""
+
+    def ask(self, environment: Environment, desired: Desired, rollout: Rollout | None) -> tuple[Probed, ...]:
+        """Return how each probe of the set's settings stands, in their order; start what is due. Never waits."""
 
 
 class Clock(Protocol):

@@ -105,6 +105,21 @@ class File:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decrypted:
+    """Files with what was encrypted in them opened.
+
+    ``opened`` are the paths of the files that were encrypted; ``values`` every text that was encrypted in them, so
+    that it can be kept out of whatever people see; ``keys`` tells one set of keys from another without telling a key
+    (empty = nothing was encrypted).
+    """
+
+    files: tuple[File, ...] = field(repr=False)
+    opened: frozenset[str] = frozenset()
+    values: frozenset[str] = field(default=frozenset(), repr=False)
+    keys: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What Git says: the environment's subtree at the newest revision we know.
 
