@@ -61,10 +61,14 @@ class PrometheusProbe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProbe:
-    """Run the Job written in ``file`` (relative to the directory) once per digest; Complete passes, Failed fails."""
+    """Run the Job written in ``file`` (relative to the directory) once per digest; Complete passes, Failed fails.
+
+    ``job`` is that Job in canonical JSON. It may hold what nobody should read.
+    """
 
     name: str
     file: str
+    job: bytes = field(default=b"", repr=False)
     pace: Pace = field(default_factory=Pace)
 
 
@@ -81,6 +85,7 @@ class CelProbe:
 
 
 Probe: TypeAlias = HttpProbe | PrometheusProbe | JobProbe | CelProbe
+PROBES_MAX = 20
 
 
 class ProbeState(StrEnum):

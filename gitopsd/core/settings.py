@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from gitopsd.core.probes import Probe
+
 
 class OnFailure(StrEnum):
     """What a failed rollout leads to: go back, stay as it is, or stay and stop until a person resumes."""
@@ -35,12 +37,13 @@ class IgnoreRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The environment's own wishes. Times in seconds."""
+    """The environment's own wishes. Times in seconds. The names of ``probes`` are unique."""
 
     namespace: str = ""
     depends_on: tuple[str, ...] = ()
     deadline_s: float = 300.0
     soak_s: float = 10.0
+    probes: tuple[Probe, ...] = ()
     on_failure: OnFailure = OnFailure.REVERT
     prune: PruneSettings = field(default_factory=PruneSettings)
     ignore: tuple[IgnoreRule, ...] = ()

@@ -9,13 +9,14 @@ import gzip
 import zlib
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_type_hints
 
 import msgspec
 
 from gitopsd.core.errors import PlanRefused, Problem, Stage
 from gitopsd.core.manifests.canonical import canonical, digest_of
 from gitopsd.core.model import Desired, Manifest, ObjectRef, Origin, Revision
+from gitopsd.core.probes import CelProbe, HttpProbe, JobProbe, Probe, PrometheusProbe
 from gitopsd.core.settings import Settings
 
 SCHEMA = "gitopsd.dev/snapshot.v1"
@@ -53,7 +54,7 @@ class _Snapshot:
     schema: str
     digest: str
     revision: Revision
-    settings: Settings
+    settings: dict[str, Any]
     warnings: tuple[Problem, ...]
     manifests: tuple[_Manifest, ...] = field(repr=False)
 
@@ -63,6 +64,9 @@ class _Schema:
     schema: str
 
 
+_PROBES: dict[str, type[Probe]] = {"http": HttpProbe, "prometheus": PrometheusProbe, "job": JobProbe, "cel": CelProbe}
+_PROBE_NAMES = {kind: name for name, kind in _PROBES.items()}
+_SETTINGS = {name: kind for name, kind in get_type_hints(Settings).items() if name != "probes"}
 _DECODER = msgspec.json.Decoder(_Snapshot)
 _SCHEMA_ONLY = msgspec.json.Decoder(_Schema)
 
@@ -77,7 +81,7 @@ def pack(desired: Desired) -> Packed:
         schema=SCHEMA,
         digest=desired.digest,
         revision=desired.revision,
-        settings=desired.settings,
+        settings=_plain(desired.settings),
         warnings=desired.warnings,
         manifests=tuple(_bare(manifest) for manifest in desired.manifests),
     )
@@ -111,6 +115,7 @@ def unpack(digest: str, packed: Packed) -> Desired:
         content = _decompress(b"".join(packed.chunks))
         _require_schema(_SCHEMA_ONLY.decode(content).schema)
         snapshot = _DECODER.decode(content)
+        settings = _settings(snapshot.settings)
     except (msgspec.MsgspecError, zlib.error, UnicodeDecodeError):
         refuse_damage(digest)
     if snapshot.digest != digest or not all(_is_intact(manifest) for manifest in snapshot.manifests):
@@ -119,7 +124,7 @@ def unpack(digest: str, packed: Packed) -> Desired:
         revision=snapshot.revision,
         digest=snapshot.digest,
         manifests=tuple(_whole(manifest) for manifest in snapshot.manifests),
-        settings=snapshot.settings,
+        settings=settings,
         warnings=snapshot.warnings,
     )
 
@@ -150,6 +155,25 @@ def _require_schema(schema: str) -> None:
                 hint="run that version again; nothing was written, and nothing will be",
             )
         )
+
+
+def _plain(settings: Settings) -> dict[str, Any]:
+    """Each probe stands below the word for its type."""
+    plain: dict[str, Any] = msgspec.to_builtins(replace(settings, probes=()))
+    return {**plain, "probes": [{_PROBE_NAMES[type(probe)]: msgspec.to_builtins(probe)} for probe in settings.probes]}
+
+
+def _settings(plain: dict[str, Any]) -> Settings:
+    """What an older gitopsd did not write has its default."""
+    known = {name: msgspec.convert(value, _SETTINGS[name]) for name, value in plain.items() if name in _SETTINGS}
+    probes = msgspec.convert(plain.get("probes", ()), tuple[dict[str, Any], ...])
+    return Settings(**known, probes=tuple(_probe(name, probe) for one in probes for name, probe in one.items()))
+
+
+def _probe(name: str, plain: object) -> Probe:
+    if name not in _PROBES:
+        raise msgspec.ValidationError
+    return msgspec.convert(plain, _PROBES[name])
 
 
 def _outline(desired: Desired) -> tuple[Desired, tuple[tuple[ObjectRef, str, str, Origin], ...]]:
