@@ -38,17 +38,34 @@ class Source(Protocol):
             SourceError: nothing was ever fetched, or the directory is not in that revision.
         """
 
-    def read(self, environment: Environment, wanted: Wanted) -> tuple[File, ...]:
-        """Return every regular file below the environment's directory, in path order.
+    def tree(self, environment: Environment, wanted: Wanted, directory: str) -> str | None:
+        """Return the id of any directory of that revision; None = there is surely no such directory.
+
+        ``directory`` is named from the repository's root, which itself is ``""``.
+
+        Raises:
+            SourceError: it could not be looked up.
+        """
+
+    def read(self, environment: Environment, wanted: Wanted, directory: str | None = None) -> tuple[File, ...]:
+        """Return every regular file below the environment's directory, or another of that revision, in path order.
 
         Raises:
             SourceError: the files could not be read whole.
-            RenderError: the directory holds what we never follow (a symlink, a submodule), or is too large.
+            RenderError: the directory is not there, holds what we never follow (a symlink, a submodule), or is
+                too large.
         """
 
 
 class Decryptor(Protocol):
     """Opens what is encrypted, with the keys that the operator gave to the environment. Plaintext stays in memory."""
+
+    def keys(self, environment: Environment) -> str:
+        """Return what ``Decrypted.keys`` would be now, without opening anything; empty = there is no key.
+
+        Raises:
+            RenderError: the keys cannot be read.
+        """
 
     def decrypt(self, environment: Environment, files: Sequence[File]) -> Decrypted:
         """Return the files in their order, the encrypted ones opened and their MAC checked.

@@ -36,9 +36,13 @@ class Sources:
         """See ``ports.Source``."""
         return self._sources[environment.source].resolve(environment)
 
-    def read(self, environment: Environment, wanted: Wanted) -> tuple[File, ...]:
+    def tree(self, environment: Environment, wanted: Wanted, directory: str) -> str | None:
         """See ``ports.Source``."""
-        return self._sources[environment.source].read(environment, wanted)
+        return self._sources[environment.source].tree(environment, wanted, directory)
+
+    def read(self, environment: Environment, wanted: Wanted, directory: str | None = None) -> tuple[File, ...]:
+        """See ``ports.Source``."""
+        return self._sources[environment.source].read(environment, wanted, directory)
 
 
 @dataclass(eq=False)

@@ -157,6 +157,43 @@ def test_the_whole_repository_can_be_an_environment(world):
     assert [file.path for file in files] == ["more/api.yaml", "web.yaml"]
 
 
+def test_another_directory_of_the_same_revision_can_be_read(world):
+    world.commit({"environments/staging/web.yaml": "a", "base/web.yaml": "b", "base/more/api.yaml": "c"})
+    wanted = world.source.resolve(STAGING)
+
+    files = world.source.read(STAGING, wanted, "base")
+
+    assert [(file.path, file.content) for file in files] == [("base/more/api.yaml", b"c"), ("base/web.yaml", b"b")]
+    assert world.source.read(STAGING, wanted, "environments/staging") == world.source.read(STAGING, wanted)
+    assert len(world.source.read(STAGING, wanted, "")) == 3
+
+
+def test_a_directorys_tree_changes_with_what_is_in_it_and_with_nothing_else(world):
+    world.commit({"environments/staging/web.yaml": "a", "base/web.yaml": "b"})
+    first = world.source.resolve(STAGING)
+    world.commit({"environments/staging/web.yaml": "c"})
+    second = world.source.resolve(STAGING)
+    world.commit({"base/web.yaml": "d"})
+    third = world.source.resolve(STAGING)
+
+    trees = [world.source.tree(STAGING, wanted, "base") for wanted in (first, second, third)]
+
+    assert trees[0] == trees[1] != trees[2]
+    assert world.source.tree(STAGING, third, "environments/staging") == third.tree
+    assert [file.content for file in world.source.read(STAGING, first, "base")] == [b"b"]
+
+
+@pytest.mark.parametrize("directory", ["base", "environments/staging/web.yaml", "..", "environments/../base", ".git"])
+def test_a_directory_that_is_not_there_is_known_to_be_absent(world, directory):
+    world.commit({"environments/staging/web.yaml": "a"})
+    wanted = world.source.resolve(STAGING)
+
+    assert world.source.tree(STAGING, wanted, directory) is None
+    with pytest.raises(RenderError) as raised:
+        world.source.read(STAGING, wanted, directory)
+    assert raised.value.problem.code == "GIT_NO_SUCH_DIRECTORY"
+
+
 def test_nothing_fetched_is_an_error_and_not_an_empty_answer(world):
     with pytest.raises(SourceError) as raised:
         world.source.resolve(STAGING)

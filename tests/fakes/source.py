@@ -70,14 +70,27 @@ class FakeSource:
         revision, files = self._commits[self._seen - 1]
         return Wanted(revision=revision, tree=self._tree(environment.path, files), stale=self._error)
 
-    def read(self, environment: Environment, wanted: Wanted) -> tuple[File, ...]:
+    def tree(self, environment: Environment, wanted: Wanted, directory: str) -> str | None:
         """See ``ports.Source``."""
-        files = self._trees[wanted.tree]
+        files = next(files for revision, files in self._commits if revision.commit == wanted.revision.commit)
+        try:
+            return self._tree(directory, files)
+        except SourceError:
+            return None
+
+    def read(self, environment: Environment, wanted: Wanted, directory: str | None = None) -> tuple[File, ...]:
+        """See ``ports.Source``."""
+        path = environment.path if directory is None else directory
+        tree = wanted.tree if directory is None else self.tree(environment, wanted, path)
+        if tree is None:
+            problem = Problem(code="GIT_NO_SUCH_DIRECTORY", stage=Stage.RENDER, message="is not there.", file=path)
+            raise RenderError(problem)
+        files = self._trees[tree]
         links = [path for path, entry in files.items() if isinstance(entry, Symlink)]
         if links:
             problem = Problem(code="GIT_SYMLINK", stage=Stage.RENDER, message="is a symlink.", file=links[0])
             raise RenderError(problem)
-        prefix = f"{environment.path}/" if environment.path else ""
+        prefix = f"{path}/" if path else ""
         return tuple(_file(prefix + path, str(text)) for path, text in sorted(files.items()))
 
     def _tree(self, path: str, files: _Tree) -> str:

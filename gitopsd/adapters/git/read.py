@@ -18,6 +18,8 @@ from gitopsd.core.errors import Problem, RenderError, SourceError, Stage
 from gitopsd.core.git_url import printable
 from gitopsd.core.model import File
 
+NO_DIRECTORY = frozenset({"GIT_PATH_MISSING", "GIT_PATH_NOT_DIRECTORY"})
+
 _LISTING_MAX = 8 * 1024 * 1024
 _HEADER_MAX = 128
 _PROBLEMS_MAX = 20
@@ -32,6 +34,7 @@ _HINTS = {
     "GIT_FILE_TOO_LARGE": "Split the file, or move it out of the environment's directory.",
     "GIT_DIRECTORY_TOO_LARGE": "Split the environment, or move large files out of its directory.",
     "GIT_TOO_MANY_FILES": "Split the environment into several directories.",
+    "GIT_NO_SUCH_DIRECTORY": "Commit it, or correct the path that leads to it.",
     "GIT_NAME": "Rename it: a file's name may not lead out of the directory.",
 }
 
@@ -94,6 +97,11 @@ def read_files(repository: Repository, settings: GitSourceSettings, tree: str, p
     )
     _refuse([_problem("GIT_LFS_POINTER", file.path, "is a Git LFS pointer") for file in files if _is_pointer(file)])
     return files
+
+
+def absent(path: str) -> RenderError:
+    """Return what a directory that is asked for by the repository's own files, and is not there, leads to."""
+    return RenderError(_problem("GIT_NO_SUCH_DIRECTORY", path, "is no directory of this revision"))
 
 
 def escape(name: bytes) -> str:
@@ -188,7 +196,7 @@ def _is_there(repository: Repository, commit: str, path: str, pattern: str) -> b
     try:
         find_tree(repository, commit, path)
     except SourceError as error:
-        if error.problem.code in {"GIT_PATH_MISSING", "GIT_PATH_NOT_DIRECTORY"} and _WILD.search(pattern):
+        if error.problem.code in NO_DIRECTORY and _WILD.search(pattern):
             return False
         raise
     return True

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gitopsd.adapters.git.classify import failed
 from gitopsd.adapters.git.mirror import Mirror
-from gitopsd.adapters.git.read import find_directories, find_tree, read_files
+from gitopsd.adapters.git.read import NO_DIRECTORY, absent, find_directories, find_tree, read_files
 from gitopsd.adapters.git.repository import Tip
 from gitopsd.adapters.git.settings import GitSourceSettings
 from gitopsd.core.errors import ConfigError, SourceError
@@ -96,17 +96,28 @@ class GitSource:
         tip = self._tip(known)
         if problem := check_directory(environment.path):
             raise SourceError(problem)
-        tree = known.trees.get(environment.path)
-        if tree is None:
-            with self._noticing_damage():
-                tree = find_tree(self._mirror.repository, tip.revision.commit, environment.path)
-            known.trees[environment.path] = tree
+        tree = self._tree(known, tip.revision.commit, environment.path)
         return Wanted(revision=tip.revision, tree=tree, stale=known.error)
 
-    def read(self, environment: Environment, wanted: Wanted) -> tuple[File, ...]:
-        """Return every regular file below the environment's directory, in path order."""
+    def tree(self, environment: Environment, wanted: Wanted, directory: str) -> str | None:  # noqa: ARG002 - one source
+        """See ``ports.Source``."""
+        if check_directory(directory):
+            return None
+        try:
+            return self._tree(self._known, wanted.revision.commit, directory)
+        except SourceError as error:
+            if error.problem.code in NO_DIRECTORY:
+                return None
+            raise
+
+    def read(self, environment: Environment, wanted: Wanted, directory: str | None = None) -> tuple[File, ...]:
+        """See ``ports.Source``."""
+        path = environment.path if directory is None else directory
+        tree = wanted.tree if directory is None else self.tree(environment, wanted, path)
+        if tree is None:
+            raise absent(path)
         with self._noticing_damage():
-            return read_files(self._mirror.repository, self._settings, wanted.tree, environment.path)
+            return read_files(self._mirror.repository, self._settings, tree, path)
 
     def directories(self, pattern: str) -> tuple[str, ...]:
         """Return the directories at the newest revision known that match; wildcards do not cross ``/``.
@@ -130,6 +141,17 @@ class GitSource:
             tried_at=known.tried_at,
             error=known.error,
         )
+
+    def _tree(self, known: _Known, commit: str, path: str) -> str:
+        """Ask Git once for each directory of the tip; an older commit is rare."""
+        is_tip = known.tip is not None and known.tip.revision.commit == commit
+        if is_tip and path in known.trees:
+            return known.trees[path]
+        with self._noticing_damage():
+            tree = find_tree(self._mirror.repository, commit, path)
+        if is_tip:
+            known.trees[path] = tree
+        return tree
 
     def _fetch(self, before: _Known) -> Head:
         self._mirror.fetch(anew=self._is_damaged)
