@@ -23,13 +23,17 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpProbe:
-    """GET ``path`` of a Service's ready endpoints. An empty ``namespace`` is the environment's."""
+    """GET ``path`` of a Service's ready endpoints. An empty ``namespace`` is the environment's.
+
+    ``tls`` = by https; the certificate is not checked, as the kubelet does not check it either.
+    """
 
     name: str
     service: str
     port: str
     namespace: str = ""
     path: str = "/"
+    tls: bool = False
     expect: tuple[int, ...] = (200,)
     pace: Pace = field(default_factory=Pace)
 
