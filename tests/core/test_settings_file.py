@@ -87,7 +87,6 @@ def test_an_unknown_key_is_refused_with_its_path_line_and_the_likely_word(conten
     [
         ("promote: {from: staging}\n", "promote"),
         ("rollout: {}\n", "rollout"),
-        ("render: plain\n", "render"),
         ("health: {probes: []}\n", "health.probes"),
     ],
 )

@@ -54,6 +54,19 @@ class Section:
         """Note what is wrong with the key's value."""
         self._file.note("SETTINGS_INVALID", (*self._place, key), message)
 
+    def value(self, key: str) -> Value:
+        """Return whatever the key has, for a key that takes more than one shape; None when it is not there."""
+        return self._fields.get(key)
+
+    def mapping(self, key: str) -> Mapping[str, Value]:
+        """Return the key's mapping as it is written; an empty one when there is none."""
+        value = self._fields.get(key)
+        if isinstance(value, Mapping):
+            return value
+        if key in self._fields:
+            self.fault(key, "must be a mapping")
+        return {}
+
     def text(self, key: str, default: str = "") -> str:
         """Return the key's text."""
         value = self._fields.get(key)

@@ -9,6 +9,7 @@ from gitopsd.core.errors import RenderError
 from gitopsd.core.manifests import yaml
 from gitopsd.core.manifests.naming import namespace_fault
 from gitopsd.core.manifests.pointers import pointer_fault
+from gitopsd.core.manifests.recipe_section import recipe_in
 from gitopsd.core.manifests.section import Section
 from gitopsd.core.manifests.text import read_text
 from gitopsd.core.model import File
@@ -19,8 +20,8 @@ KIND = "Environment"
 DAY_S = 86_400.0
 LIST_MAX = 100
 
-_KEYS = ("apiVersion", "kind", "namespace", "dependsOn", "health", "onFailure", "prune", "ignore")
-_LATER = ("promote", "rollout", "render")
+_KEYS = ("apiVersion", "kind", "namespace", "dependsOn", "health", "onFailure", "prune", "ignore", "render")
+_LATER = ("promote", "rollout")
 
 
 def parse_settings(file: File) -> Settings:
@@ -50,6 +51,8 @@ def _settings(root: Section) -> Settings:
     if namespace and (fault := namespace_fault(namespace)):
         root.fault("namespace", fault)
     deadline_s, soak_s = _health(root.section("health"))
+    # Not a setting, but of this file: all that is wrong with it is told at once.
+    recipe_in(root)
     return Settings(
         namespace=namespace,
         depends_on=root.texts("dependsOn", LIST_MAX),
