@@ -43,7 +43,9 @@ _RANK_LAST = _RANK_OTHERS + 1
 
 def in_order(manifests: Iterable[Manifest]) -> tuple[tuple[int, Manifest], ...]:
     """Number the manifests by wave, from 0, and sort them: by explicit wave, then rank, then name."""
-    keyed = sorted(((_place(manifest), manifest) for manifest in manifests), key=itemgetter(0))
+    known = tuple(manifests)
+    waves = _wave_of_each(known, {manifest.ref: intents_of(manifest) for manifest in known})
+    keyed = sorted(((_place(manifest, waves), manifest) for manifest in known), key=itemgetter(0))
     numbers = {key: number for number, key in enumerate(sorted({place[:2] for place, _ in keyed}))}
     return tuple((numbers[place[:2]], manifest) for place, manifest in keyed)
 
@@ -55,20 +57,31 @@ def needs(manifests: Sequence[Manifest]) -> Mapping[ObjectRef, frozenset[ObjectR
         RenderError: ``depends-on`` names something unknown, or goes round in a circle.
     """
     intents = {manifest.ref: intents_of(manifest) for manifest in manifests}
-    waves = _waves(intents)
+    wave_of = _wave_of_each(manifests, intents)
+    waves = _waves(wave_of)
     before = _before_each(waves)
     own = _own_needs(manifests, intents)
     if own:
         _refuse_circles(own, waves, {manifest.ref: manifest for manifest in manifests})
     # One set per wave, shared by its objects: they can be thousands.
-    shared = {ref: before[wishes.wave] for ref, wishes in intents.items()}
+    shared = {ref: before[wave] for ref, wave in wave_of.items()}
     return shared | {ref: shared[ref] | needed for ref, needed in own.items()}
 
 
-def _place(manifest: Manifest) -> tuple[int, int, str, str, str, str]:
+def _wave_of_each(manifests: Iterable[Manifest], intents: Mapping[ObjectRef, Intents]) -> Mapping[ObjectRef, int]:
+    """What asks for no wave goes as early as the first object that cannot be without it."""
+    makers, waves = _makers(manifests), {ref: wishes.wave for ref, wishes in intents.items()}
+    for ref, wishes in intents.items():
+        for maker in _structural(ref, makers):
+            if not intents[maker].wave:
+                waves[maker] = min(waves[maker], wishes.wave)
+    return waves
+
+
+def _place(manifest: Manifest, waves: Mapping[ObjectRef, int]) -> tuple[int, int, str, str, str, str]:
     ref = manifest.ref
     rank = _RANK_LAST if ref.kind in _LAST else _RANK_BY_KIND.get(ref.kind, _RANK_OTHERS)
-    return intents_of(manifest).wave, rank, ref.group, ref.kind, ref.namespace, ref.name
+    return waves[ref], rank, ref.group, ref.kind, ref.namespace, ref.name
 
 
 def _makers(manifests: Iterable[Manifest]) -> Mapping[tuple[str, ...], ObjectRef]:
@@ -126,11 +139,11 @@ def _asked_for(manifest: Manifest, wishes: Intents, known: Mapping[ObjectRef, In
     return wishes.depends_on
 
 
-def _waves(intents: Mapping[ObjectRef, Intents]) -> Mapping[int, Sequence[ObjectRef]]:
-    """The objects of each explicit wave, in the waves' order."""
-    found: dict[int, list[ObjectRef]] = {wave: [] for wave in sorted({wishes.wave for wishes in intents.values()})}
-    for ref, wishes in intents.items():
-        found[wishes.wave].append(ref)
+def _waves(wave_of: Mapping[ObjectRef, int]) -> Mapping[int, Sequence[ObjectRef]]:
+    """The objects of each wave, in the waves' order."""
+    found: dict[int, list[ObjectRef]] = {wave: [] for wave in sorted(set(wave_of.values()))}
+    for ref, wave in wave_of.items():
+        found[wave].append(ref)
     return found
 
 

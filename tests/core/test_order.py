@@ -79,13 +79,16 @@ def test_what_an_object_waits_for(manifests, expected):
             ],
             {"ConfigMap shop/early", "ConfigMap shop/late"},
         ),
-        ([NAMESPACE, made("ConfigMap", "early", wave="-1")], {"Namespace shop", "ConfigMap shop/early"}),
+        (
+            [made("Namespace", "shop", namespace="", wave="1"), made("ConfigMap", "early", wave="-1")],
+            {"Namespace shop", "ConfigMap shop/early"},
+        ),
     ],
     ids=[
         "two that depend on each other",
         "one that depends on a later wave",
         "one that depends on a wave after the next",
-        "one that goes before its own namespace",
+        "one that is asked to go before its own namespace",
     ],
 )
 def test_objects_that_wait_for_each_other_are_refused_by_name(manifests, told):
@@ -121,4 +124,14 @@ def test_waves_come_first_then_kinds_that_others_refer_to_then_names():
 
     ordered = [(wave, manifest.ref.name) for wave, manifest in in_order(manifests)]
 
-    assert ordered == [(0, "first"), (1, "shop"), (2, "one"), (2, "two"), (3, "web"), (4, "w"), (5, "hook")]
+    assert ordered == [(0, "shop"), (1, "first"), (2, "one"), (2, "two"), (3, "web"), (4, "w"), (5, "hook")]
+
+
+def test_a_namespace_goes_with_the_first_wave_in_it():
+    early, late = made("ConfigMap", "early", wave="-1"), made("ConfigMap", "late", wave="7")
+
+    assert waits(late, NAMESPACE, early, ONE) == {
+        "early": {"shop"},
+        "one": {"shop", "early"},
+        "late": {"shop", "early", "one"},
+    }
