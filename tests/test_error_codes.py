@@ -16,7 +16,9 @@ SPOKEN = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 SINGLE = re.compile(r"[A-Z]{3,}")
 # Calls whose first words are a code.
 MAKERS = {"Fault", "_refused", "_wrong", "problem", "_problem", "_note", "note", "_refuse"}
-SURROUNDINGS = re.compile(r"(GIT_(ALLOW|ASKPASS|ATTR|CONFIG|LITERAL|NO_REPLACE|OPTIONAL|SSH|SSL|TERMINAL).*)|.*_PROXY")
+SURROUNDINGS = re.compile(
+    r"(GIT_(ALLOW|ASKPASS|ATTR|CONFIG|LITERAL|NO_REPLACE|OPTIONAL|SSH|SSL|TERMINAL).*)|.*_PROXY|XDG_.*_HOME"
+)
 NO_CODES = {
     "API_VERSION",
     "CLOCK_BOOTTIME",
@@ -27,7 +29,6 @@ NO_CODES = {
     "GITOPSD_GIT_USERNAME",
     "GITOPSD_SERVER",
     "KUBERNETES_SERVICE_HOST",
-    "XDG_CACHE_HOME",
 }
 
 

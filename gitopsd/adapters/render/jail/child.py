@@ -1,0 +1,182 @@
+"""One child from start to end: order and input go in, output and words come out in bounds, and nothing is left.
+
+Its exit is seen but not taken before the whole group is killed: until then the number of the group cannot be another's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import marshal
+import os
+import selectors
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_CHUNK = 65_536
+_WORDS_MAX = 16_384
+_REPORT_MAX = 4_096
+_GRACE_S = 5.0
+
+
+class TookTooLong(Exception):
+    """The deadline came first."""
+
+
+class SaidTooMuch(Exception):
+    """It wrote more than it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a child left: its status (a signal is negative), its output, its first words, and the launcher's report."""
+
+    status: int
+    stdout: bytes = field(repr=False)
+    words: bytes = field(repr=False)
+    report: tuple[str, ...]
+
+
+def run(order: Mapping[str, Any], stdin: bytes, seconds: float, output_max: int) -> Ended:
+    """Run what the order names, in the jail that it describes, to its end.
+
+    Raises:
+        TookTooLong: it and all it started are gone.
+        SaidTooMuch: likewise.
+        OSError: the machine cannot start another.
+    """
+    ends_at = time.monotonic() + seconds
+    written = marshal.dumps({**order, "parent": os.getpid()})
+    with _started() as (child, report):
+        streams = _Streams(struct.pack(">Q", len(written)) + written + stdin, output_max)
+        streams.attend(child, report, ends_at)
+        status = child.wait()
+    return Ended(status, bytes(streams.stdout), bytes(streams.words), tuple(streams.report.decode().splitlines()))
+
+
+@contextlib.contextmanager
+def _started() -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    report, told = os.pipe()
+    try:
+        try:
+            child = subprocess.Popen(  # noqa: S603 - our own launcher, by its path
+                [sys.executable, "-I", "-S", str(_LAUNCHER), str(told)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={},
+                cwd="/",
+                start_new_session=True,
+                pass_fds=(told,),
+            )
+        finally:
+            os.close(told)
+        try:
+            yield child, report
+        finally:
+            _end(child)
+    finally:
+        os.close(report)
+
+
+class _Streams:
+    """The pipes of a child; each step moves one chunk and says whether there may be more."""
+
+    def __init__(self, stdin: bytes, output_max: int) -> None:
+        self._unsent = memoryview(stdin)
+        self._output_max = output_max
+        self.stdout = bytearray()
+        self.words = bytearray()
+        self.report = bytearray()
+
+    def attend(self, child: subprocess.Popen[bytes], report: int, ends_at: float) -> None:
+        """Move what there is to move until the child has ended and every pipe is at its end."""
+        with selectors.DefaultSelector() as selector, _watched(child) as ended:
+            self._register(selector, child, report)
+            selector.register(
+                ended, selectors.EVENT_READ, (lambda: False, lambda: _signal_group(child, signal.SIGKILL))
+            )
+            while selector.get_map():
+                left_s = ends_at - time.monotonic()
+                if left_s <= 0:
+                    raise TookTooLong
+                _move(selector, left_s)
+
+    def _register(self, selector: selectors.BaseSelector, child: subprocess.Popen[bytes], report: int) -> None:
+        stdin, stdout, stderr = child.stdin, child.stdout, child.stderr
+        assert stdin is not None and stdout is not None and stderr is not None  # noqa: S101, PT018 - all are pipes
+        os.set_blocking(stdin.fileno(), False)
+        selector.register(stdin, selectors.EVENT_WRITE, (lambda: self._send(stdin.fileno()), lambda: _close(stdin)))
+        selector.register(stdout, selectors.EVENT_READ, (lambda: self._take_output(stdout.fileno()), stdout.close))
+        for source, taken, most in ((stderr.fileno(), self.words, _WORDS_MAX), (report, self.report, _REPORT_MAX)):
+            selector.register(source, selectors.EVENT_READ, (partial(_take, source, taken, most), lambda: None))
+
+    def _send(self, stdin: int) -> bool:
+        try:
+            self._unsent = self._unsent[os.write(stdin, self._unsent[:_CHUNK]) :]
+        except BrokenPipeError:
+            return False
+        return bool(self._unsent)
+
+    def _take_output(self, stdout: int) -> bool:
+        chunk = os.read(stdout, _CHUNK)
+        self.stdout += chunk
+        if len(self.stdout) > self._output_max:
+            raise SaidTooMuch
+        return bool(chunk)
+
+
+def _move(selector: selectors.BaseSelector, wait_s: float) -> None:
+    for key, _ in selector.select(wait_s):
+        step, finish = key.data
+        if not step():
+            selector.unregister(key.fileobj)
+            finish()
+
+
+def _take(source: int, taken: bytearray, most: int) -> bool:
+    """Keep the first bytes and read on, or the child would wait for us."""
+    chunk = os.read(source, _CHUNK)
+    taken += chunk[: most - len(taken)]
+    return bool(chunk)
+
+
+@contextlib.contextmanager
+def _watched(child: subprocess.Popen[bytes]) -> Iterator[int]:
+    """A descriptor that is readable once the child has ended."""
+    ended = os.pidfd_open(child.pid)
+    try:
+        yield ended
+    finally:
+        os.close(ended)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    if child.returncode is None:
+        _signal_group(child, signal.SIGTERM)
+        with _watched(child) as ended, selectors.DefaultSelector() as selector:
+            selector.register(ended, selectors.EVENT_READ)
+            selector.select(_GRACE_S)
+        _signal_group(child, signal.SIGKILL)
+        child.wait()
+    for stream in (child.stdin, child.stdout, child.stderr):
+        if stream:
+            _close(stream)
+
+
+def _close(stream: IO[bytes]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        stream.close()
+
+
+def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, number)
