@@ -5,7 +5,7 @@ Each rule gives an opinion; the worst one is told. A rule that is not sure has n
 
 from __future__ import annotations
 
-from gitopsd.core.fields import flag, part, read, text, whole, whole_or_none
+from gitopsd.core.fields import flag, part, text, whole, whole_or_none
 from gitopsd.core.health.customary import opinions_of_conditions
 from gitopsd.core.health.reasons import Reason, current, failed, in_progress, paused
 from gitopsd.core.health.spoken import opinions_of_words
@@ -19,8 +19,9 @@ _WORST_FIRST = (
     HealthStatus.UNKNOWN,
     HealthStatus.CURRENT,
 )
-_SWITCHES = ("spec.suspend", "spec.suspended", "spec.paused", "spec.pause")
-_YES_OR_NO = ("ready", "healthy", "readyToUse", "applied")
+_SWITCHES = ("spec.suspend", "spec.suspended", "spec.paused", "spec.pause", "spec.updateStrategy.paused")
+_YES_OR_NO = ("ready", "healthy", "readyToUse", "applied", "available", "valid", "synced")
+_COMPLAINTS = ("status.error", "status.errorMessage")
 _FINAL_WORDS = ("failureMessage", "failureReason")
 _COUNTS = ("updatedReplicas", "readyReplicas", "availableReplicas")
 
@@ -33,9 +34,7 @@ def assess_custom(body: Body) -> Health:
         return _silent(body)
     opinions = [*opinions_of_conditions(body), *opinions_of_words(body), *_answers(body), *_counted(body)]
     worst = min(opinions, key=lambda opinion: _WORST_FIRST.index(opinion.status), default=None)
-    if worst:
-        return worst
-    return _silent(body) if read(body, "status.conditions") == [] else current("reports nothing against it")
+    return worst or _wordless(body)
 
 
 def _silent(body: Body) -> Health:
@@ -45,6 +44,16 @@ def _silent(body: Body) -> Health:
     if built_in:
         return current()
     return in_progress(Reason.NO_STATUS, "has not said yet how it is, if it ever does")
+
+
+def _wordless(body: Body) -> Health:
+    """A status of zeros, empty values and no conditions has been laid out, but nobody has written in it yet."""
+    complaint = next((text(body, path) for path in _COMPLAINTS if text(body, path)), "")
+    if complaint:
+        return in_progress(Reason.NOT_READY, complaint)
+    status = part(body, "status")
+    is_written = any(status.values()) and status.get("conditions") != []
+    return current("reports nothing against it") if is_written else _silent(body)
 
 
 def _answers(body: Body) -> list[Health]:
@@ -69,4 +78,6 @@ def _counted(body: Body) -> list[Health]:
     old = whole(body, "status.replicas") - (counts["updated"] if counts["updated"] is not None else wanted)
     if counts["updated"] is not None and old > 0:
         behind.append(f"{old} old still to go")
+    if not behind and all(counts.values()):
+        return [current(f"{wanted}/{wanted} ready")]
     return [in_progress(Reason.ROLLING_OUT, what) for what in behind]

@@ -21,16 +21,22 @@ from gitopsd.core.health.words import (
 )
 from gitopsd.core.model import Body, Health
 
+_ENDS = ("succeeded", "complete", "completed", "done", "finished")
+_ON_THE_WAY = ("active", "created", "initialized", "running", "scheduled", "started")
 _NESTED = ("status.ingress", "status.parents", "status.ancestors")
 
 
 @dataclass(frozen=True, slots=True)
 class _Company:
-    """What a condition's neighbours say. ``trying`` = something is under way that the rest depends on."""
+    """What a condition's neighbours say.
+
+    ``trying`` = something is under way that the rest depends on. ``ended`` = what runs to an end has reached it.
+    """
 
     ready: bool
     trying: bool
     main: bool
+    ended: bool
 
 
 def opinions_of_conditions(body: Body) -> list[Health]:
@@ -57,6 +63,7 @@ def _company_of(conditions: tuple[Condition, ...]) -> _Company:
         ready=find(conditions, "Ready").is_true,
         trying=any(_is_trying(condition) for condition in conditions),
         main=any(condition.is_true and _is_main(condition) for condition in conditions),
+        ended=any(condition.is_true and names(condition.type, *_ENDS) for condition in conditions),
     )
 
 
@@ -75,6 +82,8 @@ def _is_done(condition: Condition) -> bool:
 
 
 def _opinion(condition: Condition, company: _Company) -> Health | None:
+    if names(condition.type, "warning", "warnings") or (company.ended and _is_over(condition)):
+        return None
     tone = tone_of_type(condition.type)
     if tone is Tone.FAILURE:
         return _of_negative(condition)
@@ -85,6 +94,11 @@ def _opinion(condition: Condition, company: _Company) -> Health | None:
     if tone is Tone.WELL or condition.severity == "Error":
         return _of_reached(condition) if condition.is_true else _of_missed(condition, company)
     return None
+
+
+def _is_over(condition: Condition) -> bool:
+    """What has ended well no longer runs, and need not."""
+    return not condition.is_true and names(condition.type, *_ON_THE_WAY)
 
 
 def _of_negative(condition: Condition) -> Health | None:

@@ -25,7 +25,15 @@ _SCOPES = (
     "operation",
     "update",
     "printable",
+    "stage",
+    "sync",
+    "reconciliation",
+    "provisioning",
+    "install",
+    "installation",
+    "rollout",
 )
+_REPORTS = ("status", "statuses", "summary", "summaries")
 _PAST = frozenset({"previous", "old", "history", "desired", "target", "backup", "snapshot"})
 _RUNS_TO_AN_END = ("run", "job", "task", "workflow", "test", "backup", "restore", "experiment", "migration", "build")
 _TOLD_BY_PARTS = (Tone.FAILURE, Tone.PROGRESS, Tone.WELL)
@@ -45,18 +53,17 @@ def opinions_of_words(body: Body) -> list[Health]:
 
 def _said(status: Body, kind: str) -> Iterator[tuple[str, str]]:
     for key, value in status.items():
-        if not _speaks_for_all(key, kind):
-            continue
-        if isinstance(value, str) and value:
+        speaks = _speaks_for_all(key, kind)
+        if speaks and isinstance(value, str) and value:
             yield key, value
-        for word in _words_in(_inner(status, key)):
-            yield key, word
+        if speaks or _is_of_the_whole(key, kind):
+            yield from ((key, word) for word in _words_in(_inner(status, key)))
 
 
 def _said_of_parts(status: Body) -> Iterator[tuple[str, str]]:
     """Parts that are named for their statuses (``jobStatus``, ``domainStatus``), and maps by who reports."""
     for key in status:
-        if not names(key, "status", "statuses") or names(key, *_PAST):
+        if not names(key, *_REPORTS) or names(key, *_PAST):
             continue
         one = _inner(status, key)
         for entry in (one, *(_inner(one, who) for who in one), *parts(status, key)):
@@ -76,9 +83,11 @@ def _speaks_for_all(key: str, kind: str) -> bool:
     """``phase``, ``currentState``, a Certificate's ``certificateStatus``; not ``previousState`` or ``backupStatus``."""
     if key in _KEYS:
         return True
-    if part_count(key) == 1 or not names(key, *_KEYS) or names(key, *_PAST):
-        return False
-    return names(key, *_SCOPES) or shares_a_word(key, kind)
+    return part_count(key) > 1 and names(key, *_KEYS) and _is_of_the_whole(key, kind)
+
+
+def _is_of_the_whole(key: str, kind: str) -> bool:
+    return not names(key, *_PAST) and (names(key, *_SCOPES) or shares_a_word(key, kind))
 
 
 def _of_word(word: str, message: str, kind: str) -> Health:

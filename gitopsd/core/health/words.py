@@ -1,7 +1,7 @@
 """What words say: the vocabularies in which controllers tell how their resources are.
 
 A word is judged by its parts (``UpdateFailed`` is ``update failed``), never by the kind that uses it.
-What is in no vocabulary says nothing.
+What is in no vocabulary says nothing. What says that it goes on trying has not failed.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ def _vocabulary(words: str) -> frozenset[str]:
 
 _FAILURE = _vocabulary(
     """
-    aborted broken cannot corrupt corrupted crashed dead degraded denied err error errored errors exceeded
-    exception fail failed fails failure failures fatal forbidden illegal impossible inconsistent invalid lost
-    malformed misconfigured red refused rejected stalled terminal unable unauthorized unhealthy unrecoverable
-    unsupported violation violations wrong
+    aborted broken canceled cancelled cannot corrupt corrupted crashed degraded denied err error errored errors
+    exceeded exception fail failed fails failure failures fatal forbidden illegal impossible inconsistent invalid
+    malformed misconfigured panic panicked refused rejected stalled terminal timedout timeout unable unauthorized
+    unhealthy unrecoverable unsupported violated violation violations wrong
     """
 )
 _REST = frozenset({"hibernated", "ignored", "paused", "stopped", "suspended"})
 _PROGRESS = _vocabulary(
     """
-    await backoff delayed init partial partially pending planned progress queued rerun requested retry scheduled
-    started submitted transition unready wait warn warning yellow
+    backoff deferred delayed init initial orphan orphaned partial partially pending planned postponed progress
+    queued rerun requested scheduled started submitted transition unready warn warning warnings
     """
 )
 _UNKNOWN = frozenset({"inconclusive", "unknown"})
@@ -52,12 +52,24 @@ _WELL = _vocabulary(
     serving settled stable succeeded success successful successfully synced synchronized up valid verified
     """
 )
+_AT_THE_END = {"dead": Tone.FAILURE, "lost": Tone.FAILURE, "red": Tone.FAILURE, "yellow": Tone.PROGRESS}
+_HOPE = _vocabulary("await being recovering retry retrying temporarily temporary transient wait waiting")
+_NO_HOPE = frozenset({"exceeded", "exhausted", "limit"})
+_OUTCOMES = _vocabulary(
+    """
+    accepted available completed configured deployed enabled established free healthy installed provisioned ready
+    registered resolved succeeded success successful synced
+    """
+)
+_TRIED = frozenset({"be", "become", "get", "to"})
 _STEPS_TAKEN = frozenset({"planned", "queued", "requested", "scheduled", "started", "submitted"})
 _NOT = frozenset({"cannot", "never", "no", "non", "not", "without"})
 _REFUSED = frozenset(
     {"allowed", "authorized", "controlled", "exist", "found", "permitted", "set", "supported", "valid"}
 )
+_FAILURES_OF_TWO = frozenset({("already", "exists"), ("timed", "out"), ("limit", "reached")})
 _NO_ACTIVITY = frozenset({"existing", "following", "missing", "nothing", "something", "string"}) | _WELL
+_NONE_OF = re.compile(r"\b0 +[A-Za-z]+|[A-Za-z]+ *[:=] *0\b")
 _TOKENS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _WORST_FIRST = (Tone.FAILURE, Tone.REST, Tone.PROGRESS, Tone.UNKNOWN, Tone.WELL)
 _ING_MIN = 5
@@ -65,10 +77,15 @@ _ING_MIN = 5
 
 def tone_of(phrase: str) -> Tone:
     """Judge a phrase; of several tones in it the one to worry about most wins."""
-    tokens = _tokens(phrase)
+    tokens = _tokens(_NONE_OF.sub("", phrase))
+    if not _HOPE.isdisjoint(tokens) and _NO_HOPE.isdisjoint(tokens):
+        return Tone.PROGRESS
     if "could" in tokens and not _NOT.isdisjoint(tokens):
         return Tone.FAILURE
+    if " " not in phrase and _has_outcome(tokens):
+        return Tone.WELL
     tones = {_tone(token, before) for token, before in zip(tokens, ["", *tokens], strict=False)}
+    tones |= {_AT_THE_END.get(token, Tone.NEUTRAL) for token in tokens[-1:]}
     return next((tone for tone in _WORST_FIRST if tone in tones), Tone.NEUTRAL)
 
 
@@ -79,8 +96,8 @@ def tone_of_type(name: str) -> Tone:
 
 def ends_well(phrase: str) -> bool:
     """Whether the last word tells of success, as in ``ArchivingSuccess``, but not in ``ClusterNotReady``."""
-    tokens = ["", *_tokens(phrase)]
-    return tokens[-1] in _WELL and tokens[-2] not in _NOT
+    before, last = ["", "", *_tokens(phrase)][-2:]
+    return _tone(last, before) is Tone.WELL
 
 
 def is_negated(name: str) -> bool:
@@ -112,10 +129,16 @@ def _tokens(phrase: str) -> list[str]:
     return [token.lower() for token in _TOKENS.findall(phrase[:PHRASE_MAX])]
 
 
+def _has_outcome(tokens: list[str]) -> bool:
+    """``DeadLetterSinkResolved`` and ``ErrorHandlerReady`` are good, ``FailedToBecomeReady`` is not."""
+    before, last = ["", "", *tokens][-2:]
+    return last in _OUTCOMES and before not in _NOT and _TRIED.isdisjoint(tokens)
+
+
 def _tone(token: str, before: str) -> Tone:
     if before in _NOT:
         return _negated(token)
-    if (before, token) == ("already", "exists"):
+    if (before, token) in _FAILURES_OF_TWO:
         return Tone.FAILURE
     vocabularies = ((Tone.FAILURE, _FAILURE), (Tone.REST, _REST), (Tone.PROGRESS, _PROGRESS), (Tone.UNKNOWN, _UNKNOWN))
     found = next((tone for tone, vocabulary in vocabularies if token in vocabulary), None)

@@ -116,6 +116,18 @@ READY = ("Ready", "True", "AllGood")
             CURRENT,
             id="for information",
         ),
+        pytest.param(widget({"revision": 0, "nodes": []}), IN_PROGRESS, id="a status that is laid out and not written"),
+        pytest.param(widget({"error": "no such bucket"}), IN_PROGRESS, id="an error and nothing else is in doubt"),
+        pytest.param(says(READY, ("Warning", "True", "DeprecatedFields")), CURRENT, id="a warning holds nothing back"),
+        pytest.param(says(("Done", "True"), ("Started", "False")), CURRENT, id="what is done no longer runs"),
+        pytest.param(
+            says(("DeadLetterSinkResolved", "True", "DeadLetterSinkNotConfigured")), CURRENT, id="named for its outcome"
+        ),
+        pytest.param(says(("Ready", "False", "RetryingAfterError")), IN_PROGRESS, id="what is tried again takes time"),
+        pytest.param(says(("Ready", "False", "", "1 ready, 0 failed")), IN_PROGRESS, id="none failed"),
+        pytest.param(
+            widget({"cluster": {"status": "ONLINE_PARTIAL"}}), IN_PROGRESS, id="the word of the whole, inside"
+        ),
         pytest.param(
             widget({"observedGeneration": "4"}, generation=5), IN_PROGRESS, id="a generation written as text, behind"
         ),
@@ -161,6 +173,14 @@ def test_a_reason_that_is_a_sentence_becomes_one_word():
         ("HTTPServerReady", Tone.WELL),
         ("StepPaused", Tone.REST),
         ("Inconclusive", Tone.UNKNOWN),
+        ("RecoveringFromFailure", Tone.PROGRESS),
+        ("RetryLimitExceeded", Tone.FAILURE),
+        ("FailedToBecomeReady", Tone.FAILURE),
+        ("ErrorHandlerReady", Tone.WELL),
+        ("RedHatOperators", Tone.NEUTRAL),
+        ("HealthRed", Tone.FAILURE),
+        ("TimedOut", Tone.FAILURE),
+        ("failed: 0", Tone.NEUTRAL),
         ("In-progress", Tone.PROGRESS),
         ("", Tone.NEUTRAL),
     ],
