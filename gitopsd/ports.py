@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from gitopsd.core.access import Asked, Permission
 from gitopsd.core.model import (
     Applied,
     Decrypted,
@@ -147,6 +148,17 @@ class Probes(Protocol):
 
     def ask(self, environment: Environment, desired: Desired, rollout: Rollout | None) -> tuple[Probed, ...]:
         """Return how each probe of the set's settings stands, in their order; start what is due. Never waits."""
+
+
+class Authority(Protocol):
+    """Who may ask what over HTTP."""
+
+    def decide(self, token: str, asked: Asked) -> Permission:
+        """Say whether the token's bearer may have it.
+
+        Raises:
+            ClusterError: it cannot be known now.
+        """
 
 
 class Clock(Protocol):

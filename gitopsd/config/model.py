@@ -176,15 +176,22 @@ class EnvironmentConfig(_Strict):
 
 
 class ServerConfig(_Strict):
-    """Where people ask. Only this machine may, until requests can be authenticated."""
+    """Where people ask. From other machines only who can show a token that the cluster knows.
+
+    ``audiences`` are what such a token must be meant for; empty = the API server itself.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    auth: Literal["none", "kubernetes"] = "none"
+    audiences: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _loopback(self) -> Self:
-        if self.host not in LOOPBACK:
-            raise ValueError("host: must be a loopback address; this build cannot authenticate who asks")
+    def _nobody_unknown(self) -> Self:
+        if self.auth == "none" and self.host not in LOOPBACK:
+            raise ValueError("auth: must be kubernetes where others than this machine can ask")
+        if self.auth == "none" and self.audiences:
+            raise ValueError("audiences: mean nothing without auth: kubernetes")
         return self
 
 

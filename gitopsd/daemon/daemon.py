@@ -158,7 +158,8 @@ class Daemon:
         from gitopsd.web.server import Server  # noqa: PLC0415
 
         wanted = self._house.config.server
-        server = Server(create_app(self.view, not_alive=self._not_alive), host=wanted.host, port=wanted.port)
+        app = create_app(self.view, not_alive=self._not_alive, authority=self._house.authority())
+        server = Server(app, host=wanted.host, port=wanted.port)
         server.start()
         logger.bind(url=server.url).info("serving /status")
         try:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from gitopsd.adapters.authority import KubernetesAuthority
 from gitopsd.adapters.cluster import KubernetesCluster, Limits, Transport, credentials
 from gitopsd.adapters.git import GitSource, GitSourceSettings
 from gitopsd.adapters.leader import Candidate, Elector
@@ -91,6 +92,14 @@ class House:
             namespace=self.config.namespace, name=self.config.leaderElection.name, identity=self.instance
         )
         return Elector(self.lease_api, candidate, self.clock, on_change)
+
+    def authority(self) -> KubernetesAuthority | None:
+        """Return who says what a caller may read; None = every caller may."""
+        server = self.config.server
+        if server.auth == "none":
+            return None
+        # A standby answers as well: reviews are asked on the road that no fence stands on.
+        return KubernetesAuthority(self.lease_api, self.clock, self.config.namespace, server.audiences)
 
     def environments_of(self, source: str) -> tuple[Environment, ...]:
         """Return the environments of one source, patterns expanded.

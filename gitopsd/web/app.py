@@ -15,6 +15,8 @@ from starlette.exceptions import HTTPException
 from gitopsd import __version__
 from gitopsd.core.model import Json
 from gitopsd.core.status.overview import Fields, View, environment_status, status
+from gitopsd.ports import Authority
+from gitopsd.web.door import Door
 from gitopsd.web.headers import SafeHeaders
 from gitopsd.web.metrics import exposition
 from gitopsd.web.schema import EnvironmentStatus, Refusal, Status, Version
@@ -37,8 +39,13 @@ _STARTING = Refusal(
 _REFUSED: dict[int | str, dict[str, Any]] = {404: {"model": Refusal}, 503: {"model": Refusal}}
 
 
-def create_app(view: Snapshot, *, not_alive: Callable[[], str] = lambda: "") -> FastAPI:
-    """Return the application. ``not_alive`` says in words why the daemon is stuck; empty = it is not."""
+def create_app(
+    view: Snapshot, *, not_alive: Callable[[], str] = lambda: "", authority: Authority | None = None
+) -> FastAPI:
+    """Return the application. ``not_alive`` says in words why the daemon is stuck; empty = it is not.
+
+    ``authority`` None = whoever can connect may read everything.
+    """
     app = FastAPI(
         title="gitopsd",
         version=__version__,
@@ -46,6 +53,8 @@ def create_app(view: Snapshot, *, not_alive: Callable[[], str] = lambda: "") -> 
         docs_url=None,
         redoc_url=None,
     )
+    if authority:
+        app.add_middleware(Door, authority=authority)
     app.add_middleware(SafeHeaders)
     app.add_exception_handler(HTTPException, _no_such_page)
     app.add_exception_handler(RequestValidationError, _bad_question)
