@@ -240,10 +240,12 @@ def _learned(manifest: Manifest, live: LiveObject, item: Item) -> Item | None:
 
 
 def _job_is_over(manifest: Manifest, item: Item) -> bool:
-    """Whether an absent Job ran already and then went by its own time to live."""
+    """Whether an absent Job ran already: one that is to run only once, or that went by its own time to live."""
+    if manifest.ref.kind != "Job" or not item.uid:
+        return False
     spec = manifest.body.get("spec")
     goes_by_itself = isinstance(spec, Mapping) and "ttlSecondsAfterFinished" in spec
-    return manifest.ref.kind == "Job" and goes_by_itself and bool(item.uid) and item.digest == manifest.digest
+    return intents_of(manifest).create_only or (goes_by_itself and item.digest == manifest.digest)
 
 
 def _is_finished_job(manifest: Manifest, live: LiveObject) -> bool:

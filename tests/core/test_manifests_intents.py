@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitopsd.core.errors import RenderError
-from gitopsd.core.manifests.directory import desired_from
+from gitopsd.core.manifests.directory import desired_from, read_directory
 from gitopsd.core.manifests.intents import HOOK_WAVES, NEVER_RECREATED, Intents, foreign_annotations, intents_of
 from gitopsd.core.manifests.validate import findings_of, rendered_json
 from gitopsd.core.model import File, Manifest, ObjectRef, Revision
@@ -72,7 +72,12 @@ def test_our_own_words(annotations, expected):
         ("argocd.argoproj.io/ignore-healthcheck: 'true'", Intents(health_ignore=True)),
         ("helm.sh/resource-policy: keep", Intents(prune_never=True)),
         ("helm.sh/hook: test", Intents(unmanaged=True)),
+        ("helm.sh/hook: 'pre-delete, post-rollback'", Intents(unmanaged=True)),
         ("helm.sh/hook: 'pre-install,pre-upgrade', helm.sh/hook-weight: '-5'", Intents(wave=-HOOK_WAVES - 5)),
+        ("helm.sh/hook: 'post-install, post-upgrade, test'", Intents(wave=HOOK_WAVES)),
+        ("helm.sh/hook: 'pre-upgrade, pre-delete'", Intents(wave=-HOOK_WAVES)),
+        ("helm.sh/hook: pre-install", Intents(wave=-HOOK_WAVES, create_only=True)),
+        ("helm.sh/hook: 'Post-Install, pre-delete'", Intents(wave=HOOK_WAVES, create_only=True)),
         ("client.lifecycle.config.k8s.io/deletion: detach", Intents(prune_never=True)),
         ("cli-utils.sigs.k8s.io/on-remove: keep", Intents(prune_never=True)),
         ("kapp.k14s.io/delete-strategy: orphan", Intents(prune_never=True)),
@@ -174,6 +179,14 @@ def test_each_word_of_another_tool_is_said_to_act_or_not():
     ]
 
 
+def test_of_several_hooks_the_ones_that_only_helm_runs_do_not_act():
+    found = foreign_annotations(manifest("helm.sh/hook: 'post-upgrade, test'"))
+    (alone,) = foreign_annotations(manifest("helm.sh/hook: test"))
+
+    assert [(one.word, one.meaning) for one in found] == [("post-upgrade", "goes after everything else"), ("test", "")]
+    assert alone.meaning == "left alone"
+
+
 def test_a_foreign_word_that_our_own_overrules_does_not_act():
     (wave,) = foreign_annotations(manifest("gitopsd.dev/wave: '1', argocd.argoproj.io/sync-wave: '2'"))
     (force,) = foreign_annotations(manifest("kustomize.toolkit.fluxcd.io/force: enabled", kind="StatefulSet"))
@@ -183,7 +196,7 @@ def test_a_foreign_word_that_our_own_overrules_does_not_act():
 
 def test_validate_tells_problems_and_foreign_annotations():
     files = (a_file("helm.sh/resource-policy: keep", "ConfigMap", "v1", ""), File("env/b.yaml", "2", b"a: ["))
-    found = findings_of("env", files)
+    found = findings_of(read_directory("env", files))
 
     assert (found.objects, [problem.code for problem in found.problems]) == (1, ["YAML_SYNTAX"])
     assert [(warning.code, str(warning.where)) for warning in found.warnings] == [
@@ -196,7 +209,7 @@ def test_render_prints_one_canonical_array_in_ref_order():
     second = File("env/b.json", "2", b'{"kind":"A","apiVersion":"v1","metadata":{"name":"x"}}')
     first = File("env/a.yaml", "1", "kind: B\nmetadata: {name: é}\napiVersion: b.io/v1\n".encode())
 
-    assert rendered_json("env", (first, second)).decode() == (
+    assert rendered_json(read_directory("env", (first, second))).decode() == (
         '[{"apiVersion":"v1","kind":"A","metadata":{"name":"x"}},'
         '{"apiVersion":"b.io/v1","kind":"B","metadata":{"name":"é"}}]'
     )
@@ -204,4 +217,4 @@ def test_render_prints_one_canonical_array_in_ref_order():
 
 def test_render_refuses_what_cannot_be_rendered():
     with pytest.raises(RenderError):
-        rendered_json("env", (File("env/b.yaml", "2", b"a: ["),))
+        rendered_json(read_directory("env", (File("env/b.yaml", "2", b"a: ["),)))

@@ -249,6 +249,14 @@ def test_a_job_that_went_by_its_own_time_to_live_is_not_run_again():
     assert plan(JOB, sight(JOB.ref, None, SAME), done).changes == ()
 
 
+def test_a_job_that_is_to_run_once_is_not_run_again_when_it_is_gone_whatever_it_says_now():
+    once = manifest("Job", "setup", {"backoffLimit": 1}, {"helm.sh/hook": "post-install"})
+    ran = Record(inventory={once.ref: Item(uid="uid-setup", digest="older")}, current="new")
+
+    assert plan(once, sight(once.ref, None, SAME), ran).changes == ()
+    assert only_change(plan(once, sight(once.ref, None, SAME), Record())).action is Action.CREATE
+
+
 def test_a_job_that_never_ran_is_run():
     assert only_change(plan(JOB, sight(JOB.ref, None, SAME), Record())).action is Action.CREATE
 

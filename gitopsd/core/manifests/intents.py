@@ -110,8 +110,6 @@ _UNMANAGED: _Words = frozenset(
         (f"{_FLUX}reconcile", "disabled"),
         (f"{_FLUX}ssa", "ignore"),
         *((_ARGO_HOOK, hook) for hook in ("skip", "syncfail", "predelete", "postdelete")),
-        *((_HELM_HOOK, f"{when}-{what}") for when in ("pre", "post") for what in ("delete", "rollback")),
-        *((_HELM_HOOK, hook) for hook in ("test", "test-success", "test-failure")),
     }
 )
 _CREATE_ONLY: _Words = frozenset({(f"{_FLUX}ssa", "ifnotpresent")})
@@ -130,6 +128,11 @@ _BEFORE: _Words = frozenset(
     {(_ARGO_HOOK, "presync"), (_HELM_HOOK, "pre-install"), (_HELM_HOOK, "pre-upgrade"), (_HELM_HOOK, "crd-install")}
 )
 _AFTER: _Words = frozenset({(_ARGO_HOOK, "postsync"), (_HELM_HOOK, "post-install"), (_HELM_HOOK, "post-upgrade")})
+_HELM_INSTALLS = frozenset({"pre-install", "post-install"})
+_HELM_UPGRADES = frozenset({"pre-upgrade", "post-upgrade"})
+_ONLY_HELMS = frozenset(
+    {"test", "test-success", "test-failure", "pre-delete", "post-delete", "pre-rollback", "post-rollback"}
+)
 _MEANINGS = (
     (_PRUNE_NEVER, "never pruned"),
     (_UNMANAGED, "left alone"),
@@ -150,12 +153,12 @@ def intents_of(manifest: Manifest) -> Intents:
     words = frozenset(_words(manifest))
     if not words:
         return _PLAIN_JOB if is_job else _PLAIN
-    annotations = manifest.annotations
+    annotations, hooks = manifest.annotations, helm_hooks(manifest)
     may_recreate = manifest.ref.kind not in NEVER_RECREATED and _RECREATE_NEVER not in words
     return Intents(
         prune_never=bool(words & _PRUNE_NEVER),
-        unmanaged=bool(words & _UNMANAGED),
-        create_only=bool(words & _CREATE_ONLY),
+        unmanaged=bool(words & _UNMANAGED) or is_only_helms(hooks),
+        create_only=bool(words & _CREATE_ONLY) or is_for_install_only(hooks),
         recreate=may_recreate and (is_job or bool(words & _RECREATE)),
         health_ignore=bool(words & _HEALTH_IGNORE),
         adopt=bool(words & _ADOPT),
@@ -163,6 +166,26 @@ def intents_of(manifest: Manifest) -> Intents:
         depends_on=_dependencies(manifest),
         ignore_paths=_listed(annotations.get(_IGNORE_PATHS, "")),
     )
+
+
+def helm_hooks(manifest: Manifest) -> frozenset[str]:
+    """Return the moments at which helm would run the manifest: ``pre-install``, ``test``."""
+    return frozenset(word.lower() for word in _listed(manifest.annotations.get(_HELM_HOOK, "")))
+
+
+def is_only_helms(hooks: frozenset[str]) -> bool:
+    """Return whether none of the moments is one of ours: nobody tests, deletes or rolls back a release here."""
+    return bool(hooks) and hooks <= _ONLY_HELMS
+
+
+def is_for_install_only(hooks: frozenset[str]) -> bool:
+    """Return whether helm would run it once, when the release is installed, and at no upgrade."""
+    return bool(hooks & _HELM_INSTALLS) and not hooks & _HELM_UPGRADES
+
+
+def is_for_upgrade_only(hooks: frozenset[str]) -> bool:
+    """Return whether helm would run it at upgrades, but not when the release is installed."""
+    return bool(hooks & _HELM_UPGRADES) and not hooks & _HELM_INSTALLS
 
 
 def intent_faults(ref: ObjectRef, body: Body) -> Iterator[Fault]:
@@ -257,6 +280,8 @@ def _own_fault(ref: ObjectRef, key: str, value: str) -> str:
 def _meaning(manifest: Manifest, key: str, word: str) -> str:
     if (key, word) in _RECREATE and not intents_of(manifest).recreate:
         return ""
+    if key == _HELM_HOOK and word in _ONLY_HELMS:
+        return "left alone" if intents_of(manifest).unmanaged else ""
     for words, meaning in _MEANINGS:
         if (key, word) in words:
             return meaning
