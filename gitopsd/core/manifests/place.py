@@ -24,7 +24,7 @@ def place(desired: Desired, scopes: Mapping[tuple[str, str], bool], environment:
     Raises:
         RenderError: with everything in the set that is unknown, or not allowed here.
     """
-    placing = _Placing(environment, _default_namespace(desired, environment), {**_own_kinds(desired), **scopes})
+    placing = _Placing(environment, default_namespace(desired, environment), {**_own_kinds(desired), **scopes})
     problems: list[Problem] = []
     placed: list[Manifest] = []
     for manifest in desired.manifests:
@@ -103,8 +103,8 @@ class _Placing:
         return _problem(manifest, "NAMESPACE_NOT_ALLOWED", message, hint)
 
 
-def _default_namespace(desired: Desired, environment: Environment) -> str:
-    """The settings' word, else the only namespace that the operator names outright."""
+def default_namespace(desired: Desired, environment: Environment) -> str:
+    """Return the namespace of what names none: the settings' word, else the only one that the operator names."""
     literal = [name for name in environment.namespaces if not set(name) & _GLOB]
     return desired.settings.namespace or (literal[0] if len(literal) == 1 else "")
 

@@ -1,0 +1,6 @@
+"""Asks what objects' health does not tell: pods by HTTP, Prometheus, a Job of the developer's, an expression."""
+
+from gitopsd.adapters.probes.prober import Prober
+from gitopsd.adapters.probes.prometheus import PrometheusServer
+
+__all__ = ["Prober", "PrometheusServer"]

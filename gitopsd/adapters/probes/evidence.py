@@ -1,0 +1,85 @@
+"""The last words of a Job's pod: few, printable, and without what a Secret of the environment holds."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote
+
+from gitopsd.adapters.probes import objects
+from gitopsd.core.errors import ClusterError
+from gitopsd.core.fields import part, parts, read, text, text_of
+from gitopsd.core.model import Body, Desired
+from gitopsd.ports import Api, Call
+
+LINES_MAX = 10
+CHARS_MAX = 1_024
+READ_BYTES_MAX = 64 * 1024
+MASK = "***"
+
+_OK = 200
+# Shorter values are words that stand in any log.
+_SECRET_CHARS_MIN = 4
+
+
+def log_tail(api: Api, pods: Sequence[Body], desired: Desired) -> str:
+    """Return the end of the log of the pod that failed last; empty when there is none to be had."""
+    ended = sorted(
+        pods, key=lambda pod: (text(pod, "status.phase") == "Failed", text(pod, "metadata.creationTimestamp"))
+    )
+    for pod in ended[-1:]:
+        try:
+            return _tail(masked(_whole_lines(_log(api, pod)), desired))
+        except ClusterError:
+            # The verdict does not hang on it.
+            return ""
+    return ""
+
+
+def masked(log: str, desired: Desired) -> str:
+    """Return the log without the values of the set's Secrets."""
+    for value in sorted(_secret_values(desired), key=len, reverse=True):
+        log = log.replace(value, MASK)
+    return log
+
+
+def _log(api: Api, pod: Body) -> str:
+    namespace, name = text(pod, "metadata.namespace"), text(pod, "metadata.name")
+    path = f"{objects.pods(api).collection(namespace)}/{quote(name, safe='')}/log"
+    query = {"tailLines": str(LINES_MAX), "limitBytes": str(READ_BYTES_MAX)}
+    query |= {"container": failed} if (failed := _failed_container(pod)) else {}
+    answer = api.call(Call(method="GET", path=path, query=query))
+    return answer.body if answer.status == _OK and isinstance(answer.body, str) else ""
+
+
+def _whole_lines(log: str) -> str:
+    """Leave out what may have been cut: half of a secret is not known by its whole."""
+    return log if len(log.encode()) < READ_BYTES_MAX else log.rpartition("\n")[0]
+
+
+def _failed_container(pod: Body) -> str:
+    statuses = (*parts(pod, "status.initContainerStatuses"), *parts(pod, "status.containerStatuses"))
+    failed = (one for one in statuses if read(one, "state.terminated.exitCode") not in (None, 0))
+    return next((text_of(one, "name") for one in (*failed, *statuses)), "")
+
+
+def _tail(log: str) -> str:
+    lines = " / ".join(line.strip() for line in log.splitlines()[-LINES_MAX:] if line.strip())
+    return lines if len(lines) <= CHARS_MAX else "…" + lines[-CHARS_MAX:]
+
+
+def _secret_values(desired: Desired) -> Iterator[str]:
+    for manifest in desired.manifests:
+        if manifest.ref.kind != "Secret":
+            continue
+        for encoded in part(manifest.body, "data").values():
+            value = _decoded(encoded) if isinstance(encoded, str) else ""
+            yield from (one for one in (value, *value.splitlines(), str(encoded)) if len(one) >= _SECRET_CHARS_MIN)
+
+
+def _decoded(encoded: str) -> str:
+    try:
+        return b64decode(encoded, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""

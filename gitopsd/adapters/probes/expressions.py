@@ -1,0 +1,107 @@
+"""CEL, by Google's own library: compiled once, with a bound on its loops, over one variable called ``object``.
+
+The library is an extra: who writes an expression without it is told at once, not when the rollout waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from gitopsd.adapters.probes.finding import shown
+from gitopsd.core.errors import Problem, RenderError, Stage
+from gitopsd.core.model import Body, Desired, Environment, Wanted
+from gitopsd.core.probes import CelProbe
+from gitopsd.ports import Renderer
+
+try:
+    from cel_expr_python import cel
+except ImportError:
+    cel = None
+
+EXPRESSIONS_KEPT = 256
+VARIABLE = "object"
+
+
+class Invalid(Exception):
+    """It is no expression that could ever answer; the message says why."""
+
+
+class NotTold(Exception):
+    """It has no answer for this object; the message says why."""
+
+
+class ExtraMissing(Invalid):
+    """This installation knows no CEL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """``ports.Renderer`` that refuses a set whose expressions cannot be compiled."""
+
+    renderer: Renderer
+
+    def render(self, environment: Environment, wanted: Wanted) -> Desired:
+        """See ``ports.Renderer``."""
+        desired = self.renderer.render(environment, wanted)
+        if problems := tuple(expression_problems(desired, environment.path)):
+            raise RenderError(*problems)
+        return desired
+
+
+def expression_problems(desired: Desired, directory: str) -> Iterator[Problem]:
+    """Yield what is wrong with the expressions of a set's probes."""
+    file = f"{directory}/gitopsd.yaml".lstrip("/")
+    for probe in desired.settings.probes:
+        if not isinstance(probe, CelProbe):
+            continue
+        try:
+            _compiled(probe.expression)
+        except ExtraMissing as missing:
+            hint = "install it: pip install 'gitopsd[cel]'; the image has it"
+            yield _problem("EXTRA_MISSING", f"probe {probe.name}: {missing}", hint, file)
+        except Invalid as invalid:
+            hint = "the variable is object; see docs/probes.md"
+            yield _problem("CEL_INVALID", f"probe {probe.name}: {invalid}", hint, file)
+
+
+def holds(expression: str, body: Body) -> bool:
+    """Return whether it is true of the object.
+
+    Raises:
+        Invalid: it never can be.
+        NotTold: it cannot be told of this object, as it is now.
+    """
+    try:
+        result = _compiled(expression).eval(data={VARIABLE: body})
+    except RuntimeError as broken:
+        raise NotTold(shown(str(broken))) from broken
+    if result.type() == cel.Type.ERROR:
+        raise NotTold(shown(str(result.value())))
+    if result.type() != cel.Type.BOOL:
+        raise Invalid(f"gives a {result.type()}; it must give true or false")
+    return bool(result.value())
+
+
+@lru_cache(EXPRESSIONS_KEPT)
+def _compiled(expression: str) -> Any:
+    if cel is None:
+        raise ExtraMissing("expressions need gitopsd's extra cel, which is not installed")
+    try:
+        compiled = _surroundings().compile(expression)
+    except RuntimeError as broken:
+        raise Invalid(shown(str(broken).removeprefix("INVALID_ARGUMENT: ERROR: "))) from broken
+    if compiled.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
+        raise Invalid(f"gives a {compiled.return_type()}; it must give true or false")
+    return compiled
+
+
+@lru_cache(1)
+def _surroundings() -> Any:
+    return cel.NewEnv(variables={VARIABLE: cel.Type.DYN})
+
+
+def _problem(code: str, message: str, hint: str, file: str) -> Problem:
+    return Problem(code=code, stage=Stage.RENDER, message=message, hint=hint, file=file)
