@@ -15,7 +15,8 @@ PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=Tr
 REPLICA_SETS = Resource(group="apps", version="v1", kind="ReplicaSet", plural="replicasets", namespaced=True)
 
 SELECTORS_MAX = 5
-_WORKLOADS = frozenset({*(("apps", kind) for kind in ("Deployment", "StatefulSet", "DaemonSet")), ("batch", "Job")})
+_IN_APPS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+_WORKLOADS = frozenset({*(("apps", kind) for kind in _IN_APPS), ("", "ReplicationController"), ("batch", "Job")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,9 @@ def _all_below(reader: Reader, resource: Resource, workloads: Sequence[Body]) ->
 
 def selector_of(body: Body) -> str:
     """Return a workload's selector as a list takes it; empty, which selects all, when it cannot be said so."""
-    terms = [f"{name}={value}" for name, value in part(body, "spec.selector.matchLabels").items()]
+    is_plain = text(body, "kind") == "ReplicationController"
+    labels = part(body, "spec.selector" if is_plain else "spec.selector.matchLabels")
+    terms = [f"{name}={value}" for name, value in labels.items()]
     for expression in parts(body, "spec.selector.matchExpressions"):
         key, values = text_of(expression, "key"), read(expression, "values")
         listed = ",".join(str(value) for value in values) if isinstance(values, Sequence) else ""

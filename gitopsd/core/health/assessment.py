@@ -13,6 +13,7 @@ from gitopsd.core.health.cluster import (
     assess_budget,
     assess_definition,
     assess_namespace,
+    assess_volume,
     assess_volume_claim,
 )
 from gitopsd.core.health.custom import assess_custom
@@ -35,6 +36,7 @@ _WORKLOADS: Mapping[tuple[str, str], _Rule] = {
     ("apps", "StatefulSet"): assess_stateful_set,
     ("apps", "DaemonSet"): assess_daemon_set,
     ("apps", "ReplicaSet"): assess_replica_set,
+    ("", "ReplicationController"): assess_replica_set,
     ("batch", "Job"): assess_job,
 }
 _GATEWAY_API = "gateway.networking.k8s.io"
@@ -43,6 +45,7 @@ _RULES: Mapping[tuple[str, str], _Rule] = {
     ("", "Pod"): assess_pod,
     ("", "Service"): assess_service,
     ("", "Secret"): lambda _: current(),
+    ("", "PersistentVolume"): assess_volume,
     ("", "PersistentVolumeClaim"): assess_volume_claim,
     ("", "Namespace"): assess_namespace,
     ("batch", "CronJob"): assess_cron_job,

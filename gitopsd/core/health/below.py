@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gitopsd.core.fields import annotation, flag, label, parts, text, whole_or_none
-from gitopsd.core.health.pods import Doom, doom_of, is_active, is_ready, trouble_of
+from gitopsd.core.health.containers import Doom
+from gitopsd.core.health.pods import doom_of, is_active, is_ready, trouble_of
 from gitopsd.core.health.reasons import Reason, clipped, failed
 from gitopsd.core.model import Body, Health, HealthStatus
 

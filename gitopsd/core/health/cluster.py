@@ -59,6 +59,14 @@ def assess_budget(body: Body) -> Health:
     return current("" if allowed is None else f"allows {allowed} disruptions now")
 
 
+def assess_volume(body: Body) -> Health:
+    """A PersistentVolume waits for nobody: only one that could not be given back has failed."""
+    phase, message = text(body, "status.phase"), text(body, "status.message")
+    if phase == "Failed":
+        return failed(text(body, "status.reason") or Reason.VOLUME_FAILED, message or "it could not be given back")
+    return current(f"phase {phase}" if phase else "")
+
+
 def assess_volume_claim(body: Body) -> Health:
     """Bound, or waiting for its first consumer, which is no fault: nobody was asked to provision it."""
     phase = text(body, "status.phase")

@@ -13,13 +13,14 @@ from gitopsd.core.model import Body
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """One aspect of an object, as its controller tells it."""
+    """One aspect of an object, as its controller tells it. ``since`` is when its status last changed, RFC 3339."""
 
     type: str
     status: str
     reason: str
     message: str
     severity: str
+    since: str = ""
 
     @property
     def is_true(self) -> bool:
@@ -64,6 +65,7 @@ def _condition(entry: Body, generation: int) -> Condition:
         reason="" if stale else text(entry, "reason"),
         message="" if stale else text(entry, "message"),
         severity=text(entry, "severity"),
+        since=text(entry, "lastTransitionTime"),
     )
 
 

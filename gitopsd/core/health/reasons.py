@@ -38,6 +38,7 @@ class Reason(StrEnum):
     STALLED = "Stalled"
     SUSPENDED = "Suspended"
     UNSCHEDULABLE = "Unschedulable"
+    VOLUME_FAILED = "VolumeFailed"
     WAITING = "Waiting"
 
 

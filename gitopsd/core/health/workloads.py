@@ -38,7 +38,7 @@ def assess_stateful_set(body: Body) -> Health:
         return current(f"{ready}; pods are updated when somebody deletes them")
     if whole_or_none(body, "status.observedGeneration") is None:
         return in_progress(Reason.OBSERVING, f"{ready}; not observed yet")
-    behind = _stateful_set_behind(body, wanted)
+    behind = _stateful_set_behind(body, wanted) or _not_available_yet(body, wanted)
     return _rolling_out(ready, behind) if behind else current(ready)
 
 
@@ -61,7 +61,7 @@ def assess_daemon_set(body: Body) -> Health:
 
 
 def assess_replica_set(body: Body) -> Health:
-    """A ReplicaSet that nobody owns."""
+    """A ReplicaSet that nobody owns, or a ReplicationController."""
     wanted, ready = _wanted(body), _ready_of(body)
     refused = find(conditions_of(body), "ReplicaFailure")
     if refused.is_true:
@@ -111,6 +111,13 @@ def _stateful_set_behind(body: Body, wanted: int) -> str:
         return f"{updated}/{wanted} updated"
     moving = text(body, "status.currentRevision") != text(body, "status.updateRevision")
     return f"{updated}/{wanted} updated" if moving else ""
+
+
+def _not_available_yet(body: Body, wanted: int) -> str:
+    """With ``minReadySeconds`` ready is not yet available."""
+    available = whole_or_none(body, "status.availableReplicas")
+    waits = whole(body, "spec.minReadySeconds") > 0 and (available or 0) < wanted
+    return f"{available or 0}/{wanted} available" if waits else ""
 
 
 def _first_behind(counts: dict[str, int], wanted: int) -> str:

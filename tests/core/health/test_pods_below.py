@@ -191,7 +191,12 @@ def test_a_refusal_that_is_over_does_not_count_once_all_are_ready():
         pytest.param(
             BETWEEN, "CrashLoopBackOff", "after 3 restarts, last exit code 1 (Error)", id="between two back-offs"
         ),
-        pytest.param(waiting("InvalidImageName"), "InvalidImageName", "app", id="an image name that is none"),
+        pytest.param(
+            waiting("InvalidImageName"),
+            "InvalidImageName",
+            f"no image can have this name: {IMAGE}",
+            id="an image name that is none",
+        ),
         pytest.param(
             waiting("CreateContainerConfigError", 'secret "db" not found'),
             "CreateContainerConfigError",
@@ -213,7 +218,7 @@ def test_a_refusal_that_is_over_does_not_count_once_all_are_ready():
             id="no right to the image",
         ),
         pytest.param(
-            waiting("ErrImagePull", "Get https://cdn.example/blob?X-Signature=abc: i/o timeout"),
+            waiting("ErrImagePull", "Get https://cdn.example/blob?X-Signature=abc: no such host"),
             "ImagePullBackOff",
             "https://cdn.example/blob?…",
             id="a registry's signed address loses its signature",
