@@ -27,6 +27,7 @@ from gitopsd.core.model import (
 from gitopsd.core.plan import Change, Prune
 from gitopsd.core.probes import Probed
 from gitopsd.core.record import Record, Rollout
+from gitopsd.core.reversal import Reversal
 
 
 class Source(Protocol):
@@ -158,6 +159,32 @@ class Authority(Protocol):
 
         Raises:
             ClusterError: it cannot be known now.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A commit that tells of a revert, as the environment would see it. ``is_published`` = the branch has it."""
+
+    wanted: Wanted
+    is_published: bool = False
+
+
+class Reverts(Protocol):
+    """Tells a repository of reverts, by commits on one branch of it. Never by force."""
+
+    def draft(self, reversal: Reversal) -> Draft:
+        """Make the commit, for nobody to see yet; or find the one that tells of this hold already.
+
+        Raises:
+            SourceError: it cannot be made, or the branch cannot be asked.
+        """
+
+    def publish(self, draft: Draft) -> None:
+        """Push it.
+
+        Raises:
+            SourceError: it was not taken, or the answer was lost; then the next draft finds it.
         """
 
 

@@ -21,6 +21,8 @@ class _Meaning:
 
 
 _WORDS = (
+    ("GIT_PUSH_RACED", (r"! \[rejected\]", r"! \[remote rejected\].*(cannot lock|failed to update) ref")),
+    ("GIT_PUSH_REFUSED", (r"! \[remote rejected\]",)),
     ("GIT_DISK", (r"no space left", r"disk quota", r"read-only file system", r"input/output error")),
     ("GIT_DISK", (r"unable to (create|write) (temporary )?file", r"cannot mkdir", r"could not create (leading|work)")),
     ("GIT_HOST_KEY", (r"host key verification failed", r"host identification has changed", r"host key for .* changed")),
@@ -132,6 +134,26 @@ _MEANINGS = {
     "GIT_PATH_NOT_DIRECTORY": _Meaning(
         "The environment's path is not a directory in this revision.",
         "Nothing is deleted. A file, a symlink or a submodule cannot be an environment.",
+    ),
+    "GIT_PUSH_RACED": _Meaning(
+        "Somebody else pushed first, so the revert commit was not taken.",
+        "Nothing is forced; it is made anew on what they pushed.",
+    ),
+    "GIT_PUSH_REFUSED": _Meaning(
+        "The Git server does not let gitopsd push the revert commit.",
+        "Give its credentials the right to push to the branch of revertCommits, or name a branch that is not protected.",
+    ),
+    "GIT_REVERT_IMPOSSIBLE": _Meaning(
+        "No revert commit can be made: the repository no longer has what was kept.",
+        "The environment stays put back; commit a fix.",
+    ),
+    "GIT_REVERT_CONFLICT": _Meaning(
+        "No revert commit can be made: the branch of reverts and the followed one contradict each other.",
+        "Merge or delete the branch of revertCommits.",
+    ),
+    "GIT_REVERT_OTHERWISE": _Meaning(
+        "No revert commit can be made: with its directory as it was, the environment would still be another.",
+        "What it uses of other directories changed as well; put that back in Git, or commit a fix.",
     ),
     "GIT_FAILED": _Meaning(
         "Git failed in a way gitopsd does not know.",

@@ -52,6 +52,31 @@ class Mirror:
         except OSError as error:
             raise failed("GIT_DISK", self._settings.name, f"{error.filename}: {error.strerror}") from None
 
+    def bring(self, branch: str, ref: str) -> None:
+        """Fetch a further branch, to a ref of its own.
+
+        Raises:
+            SourceError: it was not fetched; ``GIT_REF_MISSING`` where there is no such branch.
+        """
+        self._pull(self._folder, branch, ref)
+
+    def send(self, commit: str, branch: str) -> None:
+        """Push a commit to a branch, without force.
+
+        Raises:
+            SourceError: the server did not take it, or its answer was lost.
+        """
+        surroundings = network_surroundings(self._settings, self._folder.parent)
+        limits = Limits(deadline_s=self._settings.fetch_timeout_s)
+        target = ("--end-of-options", self._settings.url, f"{commit}:refs/heads/{branch}")
+        try:
+            self.repository.run(surroundings, limits, "push", "--quiet", "--no-verify", "--no-signed", *target)
+        except SourceError as error:
+            if error.problem.code != "GIT_AUTH":
+                raise
+            # Whoever may read need not be allowed to write.
+            raise failed("GIT_PUSH_REFUSED", self._settings.name, error.problem.cause) from None
+
     def tip(self) -> Tip:
         """Return the commit that was fetched last, by this daemon or by the one before it."""
         return self.repository.tip(self._settings.branch)
@@ -70,7 +95,7 @@ class Mirror:
 
     def _pull_or_rebuild(self) -> None:
         try:
-            self._pull(self._folder)
+            self._pull(self._folder, self._settings.branch, HEAD_REF)
         except SourceError as error:
             if error.problem.code != "GIT_CORRUPT" or self._cloned_in_vain:
                 raise
@@ -82,7 +107,7 @@ class Mirror:
         shutil.rmtree(fresh, ignore_errors=True)
         self._prepare(fresh)
         try:
-            self._pull(fresh)
+            self._pull(fresh, self._settings.branch, HEAD_REF)
         except SourceError as error:
             self._cloned_in_vain = error.problem.code == "GIT_CORRUPT"
             shutil.rmtree(fresh, ignore_errors=True)
@@ -91,11 +116,11 @@ class Mirror:
         self._folder.rename(aside)
         fresh.rename(self._folder)
 
-    def _pull(self, folder: Path) -> None:
+    def _pull(self, folder: Path, branch: str, ref: str) -> None:
         settings = self._settings
         surroundings = network_surroundings(settings, folder.parent)
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
-        refspec = f"+refs/heads/{settings.branch}:{HEAD_REF}"
+        refspec = f"+refs/heads/{branch}:{ref}"
         try:
             self._at(folder).run(
                 surroundings, self._limits(folder), "fetch", *options, "--end-of-options", settings.url, refspec

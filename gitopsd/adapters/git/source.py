@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gitopsd.adapters.git.classify import failed
 from gitopsd.adapters.git.mirror import Mirror
+from gitopsd.adapters.git.push import RevertCommits
 from gitopsd.adapters.git.read import NO_DIRECTORY, absent, find_directories, find_tree, read_files
 from gitopsd.adapters.git.repository import Tip
 from gitopsd.adapters.git.settings import GitSourceSettings
@@ -141,6 +142,16 @@ class GitSource:
             tried_at=known.tried_at,
             error=known.error,
         )
+
+    def reverts(self, branch: str) -> RevertCommits:
+        """Return what writes reverts to a branch of this repository.
+
+        Raises:
+            ConfigError: that is no branch's name.
+        """
+        if problem := check_branch(branch):
+            raise ConfigError(problem)
+        return RevertCommits(settings=self._settings, mirror=self._mirror, branch=branch, turn=self._fetching)
 
     def _tree(self, known: _Known, commit: str, path: str) -> str:
         """Ask Git once for each directory of the tip; an older commit is rare."""
