@@ -161,7 +161,7 @@ class Prober:
 
     def _ask(self, ticket: _Ticket) -> Finding:
         environment, desired, probe = ticket.environment, ticket.desired, ticket.probe
-        default = default_namespace(desired, environment)
+        default = default_namespace(desired.settings, environment)
         match probe:
             case HttpProbe():
                 return self._http.ask(environment, probe, probe.namespace or default)

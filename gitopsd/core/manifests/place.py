@@ -13,6 +13,7 @@ from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.manifests.canonical import canonical, digest_of
 from gitopsd.core.manifests.problems import duplicate_problems, refuse_any
 from gitopsd.core.model import Body, Desired, Environment, Json, Manifest, ObjectRef
+from gitopsd.core.settings import Settings
 
 _GLOB = frozenset("*?[")
 _NAMESPACE = ("", "Namespace")
@@ -24,7 +25,7 @@ def place(desired: Desired, scopes: Mapping[tuple[str, str], bool], environment:
     Raises:
         RenderError: with everything in the set that is unknown, or not allowed here.
     """
-    placing = _Placing(environment, default_namespace(desired, environment), {**_own_kinds(desired), **scopes})
+    placing = _Placing(environment, default_namespace(desired.settings, environment), {**_own_kinds(desired), **scopes})
     problems: list[Problem] = []
     placed: list[Manifest] = []
     for manifest in desired.manifests:
@@ -103,10 +104,10 @@ class _Placing:
         return _problem(manifest, "NAMESPACE_NOT_ALLOWED", message, hint)
 
 
-def default_namespace(desired: Desired, environment: Environment) -> str:
+def default_namespace(settings: Settings, environment: Environment) -> str:
     """Return the namespace of what names none: the settings' word, else the only one that the operator names."""
     literal = [name for name in environment.namespaces if not set(name) & _GLOB]
-    return desired.settings.namespace or (literal[0] if len(literal) == 1 else "")
+    return settings.namespace or (literal[0] if len(literal) == 1 else "")
 
 
 def _own_kinds(desired: Desired) -> Mapping[tuple[str, str], bool]:
