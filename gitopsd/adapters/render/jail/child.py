@@ -55,36 +55,56 @@ def run(order: Mapping[str, Any], stdin: bytes, seconds: float, output_max: int)
     """
     ends_at = time.monotonic() + seconds
     written = marshal.dumps({**order, "parent": os.getpid()})
-    with _started() as (child, report):
+    with _reported() as (report, told), _started(told) as child, _ending(child) as ended:
         streams = _Streams(struct.pack(">Q", len(written)) + written + stdin, output_max)
-        streams.attend(child, report, ends_at)
+        streams.attend(child, report, ended, ends_at)
         status = child.wait()
     return Ended(status, bytes(streams.stdout), bytes(streams.words), tuple(streams.report.decode().splitlines()))
 
 
 @contextlib.contextmanager
-def _started() -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def _reported() -> Iterator[tuple[int, int]]:
     report, told = os.pipe()
     try:
-        try:
-            child = subprocess.Popen(  # noqa: S603 - our own launcher, by its path
-                [sys.executable, "-I", "-S", str(_LAUNCHER), str(told)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={},
-                cwd="/",
-                start_new_session=True,
-                pass_fds=(told,),
-            )
-        finally:
-            os.close(told)
-        try:
-            yield child, report
-        finally:
-            _end(child)
+        yield report, told
     finally:
         os.close(report)
+
+
+@contextlib.contextmanager
+def _started(told: int) -> Iterator[subprocess.Popen[bytes]]:
+    try:
+        child = subprocess.Popen(  # noqa: S603 - our own launcher, by its path
+            [sys.executable, "-I", "-S", str(_LAUNCHER), str(told)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={},
+            cwd="/",
+            start_new_session=True,
+            pass_fds=(told,),
+        )
+    finally:
+        os.close(told)
+    try:
+        yield child
+    finally:
+        _end(child)
+
+
+@contextlib.contextmanager
+def _ending(child: subprocess.Popen[bytes]) -> Iterator[int]:
+    """A descriptor that is readable once the child has ended; a child still there afterwards is told to end."""
+    ended = os.pidfd_open(child.pid)
+    try:
+        yield ended
+    finally:
+        if child.returncode is None:
+            _signal_group(child, signal.SIGTERM)
+            with selectors.DefaultSelector() as selector:
+                selector.register(ended, selectors.EVENT_READ)
+                selector.select(_GRACE_S)
+        os.close(ended)
 
 
 class _Streams:
@@ -97,9 +117,9 @@ class _Streams:
         self.words = bytearray()
         self.report = bytearray()
 
-    def attend(self, child: subprocess.Popen[bytes], report: int, ends_at: float) -> None:
+    def attend(self, child: subprocess.Popen[bytes], report: int, ended: int, ends_at: float) -> None:
         """Move what there is to move until the child has ended and every pipe is at its end."""
-        with selectors.DefaultSelector() as selector, _watched(child) as ended:
+        with selectors.DefaultSelector() as selector:
             self._register(selector, child, report)
             selector.register(
                 ended, selectors.EVENT_READ, (lambda: False, lambda: _signal_group(child, signal.SIGKILL))
@@ -149,22 +169,8 @@ def _take(source: int, taken: bytearray, most: int) -> bool:
     return bool(chunk)
 
 
-@contextlib.contextmanager
-def _watched(child: subprocess.Popen[bytes]) -> Iterator[int]:
-    """A descriptor that is readable once the child has ended."""
-    ended = os.pidfd_open(child.pid)
-    try:
-        yield ended
-    finally:
-        os.close(ended)
-
-
 def _end(child: subprocess.Popen[bytes]) -> None:
     if child.returncode is None:
-        _signal_group(child, signal.SIGTERM)
-        with _watched(child) as ended, selectors.DefaultSelector() as selector:
-            selector.register(ended, selectors.EVENT_READ)
-            selector.select(_GRACE_S)
         _signal_group(child, signal.SIGKILL)
         child.wait()
     for stream in (child.stdin, child.stdout, child.stderr):

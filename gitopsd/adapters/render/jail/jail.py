@@ -7,7 +7,6 @@ one that worked at start and does not later stops the run.
 from __future__ import annotations
 
 import contextlib
-import re
 import resource
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,8 +15,7 @@ from typing import Any, Unpack
 from gitopsd.adapters.render.jail import child, launcher, problems
 from gitopsd.adapters.render.jail.access import Rule, rules_for
 from gitopsd.adapters.render.jail.model import Bounds, Measure, Ran, Surroundings
-from gitopsd.adapters.render.jail.names import check_path
-from gitopsd.adapters.render.jail.places import Home, is_memory, write_files
+from gitopsd.adapters.render.jail.places import Home, is_memory, make_directory, write_files
 from gitopsd.adapters.render.jail.syscalls import OWN_PID, filter_program
 
 MEMORY_DISK = "memory disk"
@@ -26,7 +24,6 @@ _BOUNDS = Bounds()
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - homes there are random, ours, and locked
 _PROBE_S = 30.0
 _WORDS_MAX = 2_048
-_UNPRINTABLE = re.compile(r"[^\t\n\x20-\x7e\xa0-\U0010ffff]")
 
 
 class Jail:
@@ -54,7 +51,8 @@ class Jail:
                 RENDER_UNSAFE_PATH, RENDER_NO_MEMORY_DISK or RENDER_DISK.
         """
         tool = Path(argv[0]).name
-        check_path(given.get("directory", ""))
+        if not Path(argv[0]).is_absolute():
+            raise problems.not_started(tool, f"{argv[0]} is not an absolute path")
         with self._room(secret=given.get("secret", False)) as room:
             with _disk():
                 write_files(room / "files", files)
@@ -76,10 +74,9 @@ class Jail:
 
     def _attend(self, argv: Sequence[str], room: Path, given: Surroundings) -> child.Ended:
         tool, bounds = Path(argv[0]).name, self._bounds
-        home, stands = room / "home", room / "files" / given.get("directory", "")
         with _disk():
-            home.mkdir(mode=0o700)
-            stands.mkdir(mode=0o700, parents=True, exist_ok=True)
+            home = make_directory(room / "home", "")
+            stands = make_directory(room / "files", given.get("directory", ""))
         try:
             order = {
                 "argv": list(argv),
@@ -152,7 +149,7 @@ def _environment(home: Path, bounds: Bounds) -> dict[str, str]:
 def _printable(words: bytes, root: Path) -> str:
     """The first words, without the name of the private directory: the same error must read the same each time."""
     text = words.decode(errors="replace").replace(f"{root}/", "").replace(str(root), ".")
-    return _UNPRINTABLE.sub("?", text)[:_WORDS_MAX]
+    return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text).strip()[:_WORDS_MAX]
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 
@@ -9,6 +10,8 @@ from gitopsd.adapters.render.jail.problems import unsafe_path
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
+_COMPONENT_BYTES_MAX = 255
+_PATH_BYTES_MAX = 2_048
 
 
 def check_path(path: str) -> tuple[str, ...]:
@@ -18,6 +21,8 @@ def check_path(path: str) -> tuple[str, ...]:
         RenderError: RENDER_UNSAFE_PATH.
     """
     components = tuple(path.split("/")) if path else ()
+    if _length(path) > _PATH_BYTES_MAX:
+        raise unsafe_path(f"{path[:80]}…", "is too long")
     for component in components:
         if why := _wrong_with(component):
             raise unsafe_path(path, why)
@@ -52,7 +57,15 @@ def _wrong_with(component: str) -> str:
         return "is written as a Windows path"
     if _CONTROL.search(component):
         return "holds a control character"
-    return ""
+    return "has a name that is too long" if _length(component) > _COMPONENT_BYTES_MAX else ""
+
+
+def _length(name: str) -> int:
+    """In bytes; what cannot be written as bytes is too long for any disk."""
+    try:
+        return len(os.fsencode(name))
+    except UnicodeEncodeError:
+        return _PATH_BYTES_MAX + 1
 
 
 def _claim(path: str, own: dict[str, str], other: dict[str, str]) -> None:

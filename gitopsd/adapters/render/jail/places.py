@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from gitopsd.adapters.render.jail.names import check_paths
+from gitopsd.adapters.render.jail.names import check_path, check_paths
 
 _PREFIX = "gitopsd-jail-"
 _MEMORY_TYPES = {"tmpfs", "ramfs"}
@@ -61,11 +61,24 @@ def write_files(root: Path, files: Iterable[tuple[str, bytes]]) -> None:
     files = tuple(files)
     check_paths(path for path, _ in files)
     for path, content in files:
-        target = root / path
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory, _, name = path.rpartition("/")
+        target = make_directory(root, directory) / name
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+
+
+def make_directory(root: Path, path: str) -> Path:
+    """Make ``root`` and every directory of ``path`` below it that is not there, 0700; return the last.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    directory = root
+    for component in ("", *check_path(path)):
+        directory /= component
+        directory.mkdir(mode=0o700, exist_ok=True)
+    return directory
 
 
 def is_memory(place: Path) -> bool:
