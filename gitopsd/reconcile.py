@@ -14,7 +14,7 @@ from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Rever
 from gitopsd.core.errors import ClusterError, Problem, RenderError, SourceError, Stage
 from gitopsd.core.manifests.place import place
 from gitopsd.core.model import Accepted, Applied, Environment, HealthStatus, ObjectRef, Others
-from gitopsd.core.passes import Git, Look, Pass
+from gitopsd.core.passes import Git, Look, Pass, Step
 from gitopsd.core.plan import Cause
 from gitopsd.core.planning import make_plan
 from gitopsd.core.record import GITOPSD, Entry, Hold, Kept, Outcome, Record, Rollout, Suspension, Trigger
@@ -30,7 +30,11 @@ def reconcile(environment: Environment, ports: Ports) -> Pass:
         GitopsdError: something could not be known; nothing was written on account of it.
     """
     record = ports.store.load(environment)
-    git = ask_git(environment, ports)
+    return pursue(environment, ask_git(environment, ports), record, ports)
+
+
+def pursue(environment: Environment, git: Git, record: Record, ports: Ports) -> Pass:
+    """Choose where to be, and take one step towards it."""
     choice = choose_target(git.desired, record, proven=git.stale is None)
     match choice:
         case Stay(because):
@@ -39,12 +43,54 @@ def reconcile(environment: Environment, ports: Ports) -> Pass:
         case Lost():
             raise git.rejected or git.stale or _nothing_known(environment)
         case Target() as target:
-            look = look_at(environment, target, git, record, ports)
-            decision = decide(look.target, look.desired, look.plan, look.verdict, record)
-            record = act(environment, decision, look, record, ports)
-            return Pass(git=git, look=look, decision=decision, record=record)
+            if target.is_newer_than(record):
+                return take_up(environment, target, git, record, ports)
+            return _done(environment, consider(environment, target, git, record, ports), git, record, ports)
         case _:
             assert_never(choice)
+
+
+def take_up(environment: Environment, newer: Target, git: Git, record: Record, ports: Ports) -> Pass:
+    """Begin a newer commit. For as long as it cannot begin, what runs is seen to as if it were not there."""
+    try:
+        ahead = consider(environment, newer, git, record, ports)
+    except RenderError as rejected:
+        return pursue(environment, replace(git, desired=None, rejected=rejected), record, ports)
+    except ClusterError:
+        see_to_what_runs(environment, newer, record, ports)
+        raise
+    if isinstance(ahead.decision, Apply):
+        return _done(environment, ahead, git, record, ports)
+    step, record = see_to_what_runs(environment, ahead.look.target, record, ports)
+    if step is None or isinstance(step.decision, Rest | Held):
+        return Pass(git=git, look=ahead.look, decision=ahead.decision, record=record)
+    return Pass(git=git, look=step.look, decision=step.decision, record=record, waiting=ahead)
+
+
+def see_to_what_runs(
+    environment: Environment, newer: Target, record: Record, ports: Ports
+) -> tuple[Step | None, Record]:
+    """Judge, repair, keep or put back what was begun last, while the newer commit waits. None = it is held as it is."""
+    choice = choose_target(None, record)
+    if not isinstance(choice, Target):
+        return None, record
+    # What is wanted was said already, and is the newer commit: saying two things in turn would keep others awake.
+    step = _step(_look(environment, replace(choice, others=newer.others), record, ports), record)
+    return step, act(environment, step.decision, step.look, record, ports)
+
+
+def consider(environment: Environment, target: Target, git: Git, record: Record, ports: Ports) -> Step:
+    """Say what is wanted, look, and decide. Writes nothing."""
+    return _step(look_at(environment, target, git, record, ports), record)
+
+
+def _step(look: Look, record: Record) -> Step:
+    return Step(look, decide(look.target, look.desired, look.plan, look.verdict, record))
+
+
+def _done(environment: Environment, step: Step, git: Git, record: Record, ports: Ports) -> Pass:
+    record = act(environment, step.decision, step.look, record, ports)
+    return Pass(git=git, look=step.look, decision=step.decision, record=record)
 
 
 def ask_git(environment: Environment, ports: Ports) -> Git:
@@ -76,7 +122,11 @@ def look_at(environment: Environment, target: Target, git: Git, record: Record, 
     """Look at the target's objects, plan what would bring them about, and judge how they are. Writes nothing."""
     desired = target.desired or ports.store.recall(environment, target.digest)
     others = claim(environment, git, (manifest.ref for manifest in desired.manifests), ports)
-    target = replace(target, others=others)
+    return _look(environment, replace(target, desired=desired, others=others), record, ports)
+
+
+def _look(environment: Environment, target: Target, record: Record, ports: Ports) -> Look:
+    desired = target.desired or ports.store.recall(environment, target.digest)
     rollout = record.rollout_of(desired.digest)
     live = ports.cluster.observe(environment, desired, record.inventory, rollout.started_at if rollout else None)
     now = ports.clock.now()

@@ -45,11 +45,29 @@ class Look:
         return bool(stuck & {"OWNERSHIP_CONFLICT", "HANDOVER_PENDING", "HANDOVER_UNCLEAR"})
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A look, and the one next step that it calls for."""
+
+    look: Look
+    decision: Decision
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """What one pass saw, decided and remembered. ``look`` None = there was no target to look at."""
+    """What one pass saw, decided and remembered. ``look`` None = there was no target to look at.
+
+    ``waiting`` is the newer commit that cannot begin, in a pass that saw to what runs instead.
+    """
 
     git: Git
     look: Look | None
     decision: Decision
     record: Record
+    waiting: Step | None = None
+
+    @property
+    def hangs_on_others(self) -> bool:
+        """Whether what another environment says or does may change what is decided next."""
+        looks = (self.look, self.waiting.look if self.waiting else None)
+        return any(look.hangs_on_others for look in looks if look)

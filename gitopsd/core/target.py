@@ -30,6 +30,10 @@ class Target:
         """Whether this is a revert or a rollback."""
         return self.trigger is not Trigger.COMMIT
 
+    def is_newer_than(self, record: Record) -> bool:
+        """Whether this is a commit that would take the place of what runs."""
+        return not self.going_back and bool(record.current) and self.digest != record.current
+
 
 @dataclass(frozen=True, slots=True)
 class Stay:

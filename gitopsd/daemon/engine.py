@@ -191,7 +191,7 @@ class Engine:
 
     def _wake_who_waits_for_others(self) -> None:
         for name, view in self.board.environments.items():
-            if view.latest and view.latest.look and view.latest.look.hangs_on_others:
+            if view.latest and view.latest.hangs_on_others:
                 self.queue.wake(name)
 
     def _next_look_s(self, decision: Decision, environment: Environment) -> float:

@@ -62,7 +62,7 @@ class FakeCluster:
     """See the module.
 
     ``refuse`` scripts a permanent refusal by object name; ``down`` makes every call fail; ``ill`` and ``cured`` are
-    images that fail, or do not, whatever they are called.
+    images that fail, or do not, whatever they are called; ``unsure`` are objects of which nothing can be known.
     """
 
     objects: dict[ObjectRef, Stored] = field(default_factory=dict)
@@ -71,6 +71,7 @@ class FakeCluster:
     down: bool = False
     ill: set[str] = field(default_factory=set)
     cured: set[str] = field(default_factory=set)
+    unsure: set[str] = field(default_factory=set)
     blind_s: float = 0.0
     _serial: int = 0
 
@@ -131,6 +132,8 @@ class FakeCluster:
         self, environment: Environment, manifest: Manifest, inventory: Inventory, live: LiveObject | None
     ) -> Preview | None:
         ref = manifest.ref
+        if ref.name in self.unsure:
+            raise ClusterError(_problem("CLUSTER_UNSURE", ref, "a webhook does not answer"), retry=True)
         refused = self.refuse.get(ref.name)
         if refused and inventory.get(ref, Item()).digest != manifest.digest:
             return refused

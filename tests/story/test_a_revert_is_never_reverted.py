@@ -11,9 +11,7 @@ def failed_revert() -> World:
     world.commit(web="good-1")
     world.settle()
     world.commit(web="bad-1")
-    while not world.decisions or not isinstance(world.decisions[-1], Revert):
-        world.pass_once()
-        world.clock.advance(seconds=5)
+    world.make_passes_until(Revert)
     world.cluster.ill = {"good-1"}
     world.settle()
     return world

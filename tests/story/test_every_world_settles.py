@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from gitopsd.core.errors import Problem, Stage
+from gitopsd.core.model import Refused
 from gitopsd.ports import Ports
 from tests.story.world import Commit, Crash, World
 
@@ -23,8 +25,16 @@ COMMITS: dict[str, Commit] = {
     "bad": {"web": "bad-1"},
     "bad with more": {"web": "good-1", "extra": "bad-2"},
     "never ready": {"web": "slow-1", "cache": "good-1"},
+    "refused by the server": {"web": "good-3", "never": "good-1"},
 }
-ORDERS = [order for length in (1, 2, 3) for order in itertools.permutations(COMMITS, length)]
+# A refused commit comes last, or before the last one: then it waits while what runs is judged.
+ORDERS = [
+    order
+    for length in (1, 2, 3)
+    for order in itertools.permutations(COMMITS, length)
+    if "refused by the server" not in order[:-2]
+]
+REFUSAL = Refused(Problem(code="APPLY_INVALID", stage=Stage.VALIDATE, message="the server will not have it"))
 PASSES_BEFORE_THE_NEXT = (None, 2)  # None: each commit settles first; else it pre-empts after so many passes
 
 WRITES = {"apply", "prune", "save", "keep_snapshot"}
@@ -69,6 +79,7 @@ class _Troubled:
 def live_through(order: tuple[str, ...], pause: int | None, trouble: Trouble) -> tuple[object, ...]:
     """Let the commits of one world happen, and say how it ends."""
     world = World(wrap=trouble.wrap)
+    world.cluster.refuse["never"] = REFUSAL
     world.commit(web="good-0")
     world.settle()
     for name in order[:-1]:

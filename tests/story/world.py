@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Watch
-from gitopsd.core.errors import ClusterError, Problem, SourceError, Stage
+from gitopsd.core.errors import ClusterError, GitopsdError, Problem, SourceError, Stage
 from gitopsd.core.model import Desired, Environment, Manifest, ObjectRef, Origin, Revision, Wanted
 from gitopsd.core.passes import Pass
 from gitopsd.core.settings import Settings
@@ -84,6 +84,7 @@ class World:
     claims: LocalClaims = field(default_factory=LocalClaims)
     decisions: list[Decision] = field(default_factory=list)
     latest: Pass | None = None
+    silence: GitopsdError | None = None
 
     def commit(self, **images: str) -> None:
         """Replace the environment's directory."""
@@ -104,7 +105,8 @@ class World:
         except Crash:
             self.claims = LocalClaims()
             return None
-        except (ClusterError, SourceError):
+        except (ClusterError, SourceError) as silence:
+            self.silence = silence
             return None
         self.decisions.append(self.latest.decision)
         return self.latest.decision
@@ -113,6 +115,14 @@ class World:
         """Make so many passes that came to a decision."""
         while count:
             count -= self.pass_once() is not None
+
+    def make_passes_until(self, decision: type[Decision]) -> None:
+        """Make passes until one decides so."""
+        for _ in range(PASSES_MAX):
+            if isinstance(self.pass_once(), decision):
+                return
+            self.clock.advance(seconds=5.0)
+        raise AssertionError(f"never comes to {decision.__name__}: {self.decisions[-6:]}")
 
     def settle(self) -> Decision | None:
         """Make passes until nothing moves."""
@@ -129,15 +139,30 @@ class World:
                     self.clock.advance(seconds=1.0)
         raise AssertionError(f"does not settle: {self.decisions[-6:]}")
 
+    def rest(self) -> Decision | None:
+        """Make passes until nothing but time, or another environment, could change anything."""
+        for _ in range(PASSES_MAX):
+            decision = self.pass_once()
+            if isinstance(decision, Rest | Held) or (isinstance(decision, Watch) and decision.until is None):
+                return decision
+            self.clock.advance(seconds=5.0)
+        raise AssertionError(f"does not come to rest: {self.decisions[-6:]}")
+
+    def put_by_hand(self, name: str) -> None:
+        """Somebody makes an object that is not ours."""
+        theirs = manifest(name, "by-hand")
+        self.cluster.put(theirs.ref, theirs.body)
+
     def settle_after(self, *, minutes: float) -> Decision | None:
         """Look, let time pass, and make passes until nothing moves."""
         self.settle()
         self.clock.advance(minutes=minutes)
         return self.settle()
 
-    def images(self) -> dict[str, str]:
-        """What runs, by name."""
-        return {ref.name: str(stored.body["spec"]["image"]) for ref, stored in self.cluster.objects.items()}
+    def images(self, *names: str) -> dict[str, str]:
+        """What runs, by name; of these, or of all."""
+        found = {ref.name: str(stored.body["spec"]["image"]) for ref, stored in self.cluster.objects.items()}
+        return {name: image for name, image in found.items() if not names or name in names}
 
     def end(self) -> tuple[object, ...]:
         """Everything that must be the same however often the world crashed."""

@@ -95,6 +95,9 @@ def _failed_at(record: Record) -> datetime | None:
 def _standing(view: EnvironmentView) -> tuple[Problem, ...]:
     """What stands in the way of being what Git wants."""
     hold = hold_in_force(view)
+    waiting = view.latest.waiting if view.latest else None
+    if waiting and isinstance(waiting.decision, Held):
+        return waiting.decision.problems
     decision = view.latest.decision if view.latest else None
     if isinstance(decision, Held) and not decision.hold:
         return decision.problems

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from gitopsd.core.decision import Watch
 from gitopsd.core.errors import Problem
 from gitopsd.core.record import GITOPSD, Hold, Record
 from gitopsd.core.status.facts import deadline, problems, remembered, revision_of, since
@@ -154,6 +155,11 @@ def _is_somewhere(view: EnvironmentView) -> bool:
 
 
 def _also(view: EnvironmentView, sentence: str) -> str:
-    """Add what is wrong beside it."""
-    found = () if phase(view) is Phase.REVERTING and not view.problems else problems(view)
-    return f"{sentence}; but {told(found[0])}" if found else sentence
+    """Add what is wrong beside it, or what a newer commit waits for."""
+    waiting = view.latest.waiting if view.latest else None
+    found = () if phase(view) is Phase.REVERTING and not view.problems and not waiting else problems(view)
+    if found:
+        return f"{sentence}; but {told(found[0])}"
+    if waiting and isinstance(waiting.decision, Watch):
+        return f"{sentence}; {short(waiting.look.desired.revision)} {waiting.decision.why}"
+    return sentence

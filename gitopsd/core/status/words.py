@@ -78,12 +78,12 @@ def phase(view: EnvironmentView) -> Phase:
 def hold_in_force(view: EnvironmentView) -> Hold | None:
     """Return the hold because of which the environment is not what Git wants.
 
-    Without an answer of Git it is the newest hold that led to where the cluster is.
+    Without an answer of Git, or while what it wants cannot begin, the newest one that led to where the cluster is.
     """
     record = view.known
     if record is None:
         return None
-    if view.latest and view.latest.git.desired:
+    if view.latest and view.latest.git.desired and not view.latest.waiting:
         return record.held.get(view.latest.git.desired.digest)
     newest_first = sorted(record.held.values(), key=lambda hold: hold.since, reverse=True)
     return next((hold for hold in newest_first if record.current in (hold.back_to, hold.digest)), None)
