@@ -42,6 +42,20 @@ class Reason(StrEnum):
     WAITING = "Waiting"
 
 
+# A pod's troubles that come before it has run at all.
+NOT_STARTED = frozenset(
+    {
+        Reason.CANNOT_RUN,
+        Reason.CREATE_CONTAINER,
+        Reason.CREATE_CONTAINER_CONFIG,
+        Reason.FAILED_CREATE,
+        Reason.IMAGE_PULL,
+        Reason.INVALID_IMAGE_NAME,
+        Reason.RUN_CONTAINER,
+        Reason.UNSCHEDULABLE,
+        Reason.VOLUME_FAILED,
+    }
+)
 MESSAGE_MAX = 300
 REASON_MAX = 60
 

@@ -7,7 +7,9 @@ What is in no vocabulary says nothing. What says that it goes on trying has not 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 
 PHRASE_MAX = 400
 
@@ -68,25 +70,26 @@ _REFUSED = frozenset(
     {"allowed", "authorized", "controlled", "exist", "found", "permitted", "set", "supported", "valid"}
 )
 _FAILURES_OF_TWO = frozenset({("already", "exists"), ("timed", "out"), ("limit", "reached")})
-_NO_ACTIVITY = frozenset({"existing", "following", "missing", "nothing", "something", "string"}) | _WELL
+_NO_ACTIVITY = frozenset({"existing", "following", "missing", "nothing", "something", "string"})
 _NONE_OF = re.compile(r"\b0 +[A-Za-z]+|[A-Za-z]+ *[:=] *0\b")
 _TOKENS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _WORST_FIRST = (Tone.FAILURE, Tone.REST, Tone.PROGRESS, Tone.UNKNOWN, Tone.WELL)
 _ING_MIN = 5
+# The same few reasons and types are on every object of a kind; a message is on one.
+_WORD_MAX = 64
+_WORDS_KEPT = 4096
+_TONES: Mapping[str, Tone] = {
+    **dict.fromkeys(_WELL, Tone.WELL),
+    **dict.fromkeys(_UNKNOWN, Tone.UNKNOWN),
+    **dict.fromkeys(_PROGRESS, Tone.PROGRESS),
+    **dict.fromkeys(_REST, Tone.REST),
+    **dict.fromkeys(_FAILURE, Tone.FAILURE),
+}
 
 
 def tone_of(phrase: str) -> Tone:
     """Judge a phrase; of several tones in it the one to worry about most wins."""
-    tokens = _tokens(_NONE_OF.sub("", phrase))
-    if not _HOPE.isdisjoint(tokens) and _NO_HOPE.isdisjoint(tokens):
-        return Tone.PROGRESS
-    if "could" in tokens and not _NOT.isdisjoint(tokens):
-        return Tone.FAILURE
-    if " " not in phrase and _has_outcome(tokens):
-        return Tone.WELL
-    tones = {_tone(token, before) for token, before in zip(tokens, ["", *tokens], strict=False)}
-    tones |= {_AT_THE_END.get(token, Tone.NEUTRAL) for token in tokens[-1:]}
-    return next((tone for tone in _WORST_FIRST if tone in tones), Tone.NEUTRAL)
+    return _tone_of_word(phrase) if len(phrase) <= _WORD_MAX else _tone_of_phrase(phrase)
 
 
 def tone_of_type(name: str) -> Tone:
@@ -112,7 +115,7 @@ def is_failure(phrase: str) -> bool:
 
 def names(name: str, *words: str) -> bool:
     """Whether one of the words is among the parts of a name."""
-    return not {*_tokens(name)}.isdisjoint(words)
+    return not frozenset(_tokens(name)).isdisjoint(words)
 
 
 def part_count(name: str) -> int:
@@ -122,14 +125,42 @@ def part_count(name: str) -> int:
 
 def shares_a_word(name: str, other: str) -> bool:
     """Whether two names have a part in common, as ``Certificate`` and ``certificateStatus`` do."""
-    return not {*_tokens(name)}.isdisjoint(_tokens(other))
+    return not frozenset(_tokens(name)).isdisjoint(_tokens(other))
 
 
-def _tokens(phrase: str) -> list[str]:
-    return [token.lower() for token in _TOKENS.findall(phrase[:PHRASE_MAX])]
+@lru_cache(_WORDS_KEPT)
+def _tone_of_word(word: str) -> Tone:
+    return _tone_of_phrase(word)
 
 
-def _has_outcome(tokens: list[str]) -> bool:
+def _tone_of_phrase(phrase: str) -> Tone:
+    phrase = phrase[:PHRASE_MAX]
+    tokens = _tokens(_NONE_OF.sub("", phrase) if "0" in phrase else phrase)
+    if not _HOPE.isdisjoint(tokens) and _NO_HOPE.isdisjoint(tokens):
+        return Tone.PROGRESS
+    if "could" in tokens and not _NOT.isdisjoint(tokens):
+        return Tone.FAILURE
+    if " " not in phrase and _has_outcome(tokens):
+        return Tone.WELL
+    tones = {_tone(token, before) for token, before in zip(tokens, ["", *tokens], strict=False)}
+    tones |= {_AT_THE_END.get(token, Tone.NEUTRAL) for token in tokens[-1:]}
+    return next((tone for tone in _WORST_FIRST if tone in tones), Tone.NEUTRAL)
+
+
+def _tokens(phrase: str) -> tuple[str, ...]:
+    return _tokens_of_word(phrase) if len(phrase) <= _WORD_MAX else _split(phrase)
+
+
+@lru_cache(_WORDS_KEPT)
+def _tokens_of_word(word: str) -> tuple[str, ...]:
+    return _split(word)
+
+
+def _split(phrase: str) -> tuple[str, ...]:
+    return tuple(token.lower() for token in _TOKENS.findall(phrase[:PHRASE_MAX]))
+
+
+def _has_outcome(tokens: tuple[str, ...]) -> bool:
     """``DeadLetterSinkResolved`` and ``ErrorHandlerReady`` are good, ``FailedToBecomeReady`` is not."""
     before, last = ["", "", *tokens][-2:]
     return last in _OUTCOMES and before not in _NOT and _TRIED.isdisjoint(tokens)
@@ -140,13 +171,10 @@ def _tone(token: str, before: str) -> Tone:
         return _negated(token)
     if (before, token) in _FAILURES_OF_TWO:
         return Tone.FAILURE
-    vocabularies = ((Tone.FAILURE, _FAILURE), (Tone.REST, _REST), (Tone.PROGRESS, _PROGRESS), (Tone.UNKNOWN, _UNKNOWN))
-    found = next((tone for tone, vocabulary in vocabularies if token in vocabulary), None)
+    found = _TONES.get(token)
     if found:
         return found
-    if _is_activity(token):
-        return Tone.PROGRESS
-    return Tone.WELL if token in _WELL else Tone.NEUTRAL
+    return Tone.PROGRESS if _is_activity(token) else Tone.NEUTRAL
 
 
 def _negated(token: str) -> Tone:
