@@ -155,10 +155,8 @@ def _texts(metadata: Body, name: str) -> Body:
 def _encryption_faults(body: Body) -> Iterator[Fault]:
     envelope = body.get("sops")
     if isinstance(envelope, Mapping) and "mac" in envelope:
-        hint = "use a controller that decrypts in the cluster (Sealed Secrets, External Secrets)"
-        yield Fault(
-            "ENCRYPTED", "encrypted by SOPS, which this build cannot undo; ciphertext is never applied", (), hint
-        )
+        hint = "let the whole file be as sops writes it, with its metadata"
+        yield Fault("ENCRYPTED", "encrypted by SOPS and not opened; ciphertext is never applied", (), hint)
 
 
 def _binary_faults(kind: str, body: Body) -> Iterator[Fault]:

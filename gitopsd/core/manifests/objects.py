@@ -19,6 +19,7 @@ from gitopsd.core.manifests.lines import Lines, Place
 from gitopsd.core.manifests.text import TextFile, read_text
 from gitopsd.core.manifests.tidy import tidy
 from gitopsd.core.model import Body, File, Json, Manifest, ObjectRef, Origin
+from gitopsd.core.sops.gate import place_of_ciphertext
 
 OBJECT_BYTES_MAX = 1_500_000
 OWN_GROUP = "gitopsd.dev"
@@ -89,6 +90,11 @@ class _Reader:
         if len(written.canonical) > OBJECT_BYTES_MAX:
             message = f"the object has {len(written.canonical)} bytes; {OBJECT_BYTES_MAX} are the most"
             self._note([Fault("OBJECT_TOO_LARGE", message)], str(ref), document, place)
+            return
+        if encrypted := place_of_ciphertext(written.canonical, body):
+            message = "holds a value that SOPS encrypted; ciphertext is never applied"
+            hint = "let the whole file be as sops writes it, with its metadata"
+            self._note([Fault("ENCRYPTED", message, encrypted, hint)], str(ref), document, place)
             return
         self.objects.append(written)
 
