@@ -5,7 +5,7 @@ Each rule gives an opinion; the worst one is told. A rule that is not sure has n
 
 from __future__ import annotations
 
-from gitopsd.core.fields import flag, part, text, whole, whole_or_none
+from gitopsd.core.fields import part, text, whole, whole_or_none
 from gitopsd.core.health.customary import opinions_of_conditions
 from gitopsd.core.health.reasons import Reason, current, failed, in_progress, paused
 from gitopsd.core.health.spoken import opinions_of_words
@@ -19,7 +19,7 @@ _WORST_FIRST = (
     HealthStatus.UNKNOWN,
     HealthStatus.CURRENT,
 )
-_SWITCHES = ("spec.suspend", "spec.suspended", "spec.paused", "spec.pause", "spec.updateStrategy.paused")
+_AT_REST = frozenset({"suspend", "suspended", "paused", "pause", "halted", "stopped"})
 _YES_OR_NO = ("ready", "healthy", "readyToUse", "applied", "available", "valid", "synced")
 _COMPLAINTS = ("status.error", "status.errorMessage")
 _FINAL_WORDS = ("failureMessage", "failureReason")
@@ -27,14 +27,27 @@ _COUNTS = ("updatedReplicas", "readyReplicas", "availableReplicas")
 
 
 def assess_custom(body: Body) -> Health:
-    """Switches in the spec, then conditions, words, answers and counts of the status."""
-    if any(flag(body, switch) for switch in _SWITCHES):
-        return paused("suspended by its spec")
+    """Switches, then conditions, words, answers and counts of the status."""
+    switch = _switched_off(body)
+    if switch:
+        return paused(f"suspended by {switch}")
     if not part(body, "status"):
         return _silent(body)
     opinions = [*opinions_of_conditions(body), *opinions_of_words(body), *_answers(body), *_counted(body)]
     worst = min(opinions, key=lambda opinion: _WORST_FIRST.index(opinion.status), default=None)
     return worst or _wordless(body)
+
+
+def _switched_off(body: Body) -> str:
+    """A switch in the spec or in how it is updated; or an annotation, ``example.com/paused``, true or empty."""
+    for path in ("spec", "spec.updateStrategy"):
+        spec = part(body, path)
+        switch = next((key for key in sorted(_AT_REST) if spec.get(key) is True), "")
+        if switch:
+            return f"{path}.{switch}"
+    annotations = part(body, "metadata.annotations")
+    names = (name for name, value in annotations.items() if value in {"true", ""})
+    return next((name for name in sorted(names) if name.rpartition("/")[2] in _AT_REST), "")
 
 
 def _silent(body: Body) -> Health:

@@ -13,7 +13,7 @@ from gitopsd.core.health.reasons import Reason, clipped, current, failed, in_pro
 from gitopsd.core.health.words import Tone, names, part_count, shares_a_word, tone_of
 from gitopsd.core.model import Body, Health, HealthStatus
 
-_KEYS = frozenset({"phase", "state", "status", "health"})
+_KEYS = frozenset({"phase", "state", "status", "health", "compliant", "compliance"})
 _SCOPES = (
     "current",
     "overall",

@@ -47,7 +47,7 @@ _PROGRESS = _vocabulary(
 _UNKNOWN = frozenset({"inconclusive", "unknown"})
 _WELL = _vocabulary(
     """
-    accepted active admitted alive applied approved assigned attached available bound clean complete
+    accepted active admitted alive applied approved assigned attached available bound clean complete compliant
     completed configured connected created current deployed done enabled established exists finished granted
     green healthy initialized installed issued latest listening live normal ok online operational passed
     programmed provisioned published ready reconciled registered released resolved run running satisfied

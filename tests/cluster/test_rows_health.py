@@ -1,0 +1,223 @@
+"""The catalogue's rows about health, on a cluster whose pods are played: H1, H3, H4, H5, H7, H8 and H9."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitopsd.core.health import Reason, is_good, public_word
+from gitopsd.core.model import HealthStatus
+from gitopsd.core.record import Outcome
+from gitopsd.core.status.sentence import why
+from gitopsd.core.status.words import Phase, phase
+from rig.waiting import wait_for
+from tests.cluster.adapter_world import desired, world
+from tests.cluster.oracles import container, written
+from tests.cluster.stage import deployment
+
+pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
+
+CURRENT, IN_PROGRESS, FAILED = HealthStatus.CURRENT, HealthStatus.IN_PROGRESS, HealthStatus.FAILED
+SETTINGS = "apiVersion: gitopsd.dev/v1\nkind: Environment\nhealth: {soak: 0s, timeout: 40s}\n"
+JOB = """apiVersion: batch/v1
+kind: Job
+metadata: {name: migrate}
+spec:
+  backoffLimit: 0
+  ttlSecondsAfterFinished: 1
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: migrate, image: registry.example/migrate:1}]
+"""
+WIDGETS = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "widgets.health.example.com"},
+    "spec": {
+        "group": "health.example.com",
+        "scope": "Namespaced",
+        "names": {"plural": "widgets", "singular": "widget", "kind": "Widget"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}
+
+
+@pytest.fixture
+def on_kwok(cluster, namespace):
+    cluster.powers()
+    with world(cluster.kubeconfig, namespace) as made:
+        yield made
+
+
+@pytest.fixture
+def widgets(cluster):
+    """A kind of our own, with a status that only the test writes."""
+    api, path = cluster.api(), "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    name = WIDGETS["metadata"]["name"]
+    api.create(path, WIDGETS)
+    wait_for("the kind to be served", lambda: api.find("/apis/health.example.com/v1"))
+    yield
+    api.delete(f"{path}/{name}")
+
+
+def test_h1_what_is_never_ready_is_put_back_once_at_the_deadline(hasty_stage):
+    hasty_stage.commit({"gitopsd.yaml": SETTINGS, "web.yaml": deployment("web")})
+    assert phase(hasty_stage.once()) is Phase.READY
+    begin = hasty_stage.audit.position()
+    hasty_stage.commit({"web.yaml": deployment("web", image="rig.test/web:never-ready")})
+
+    view = hasty_stage.once()
+
+    assert phase(view) is Phase.REVERTED
+    failed = next(entry for entry in view.known.history if entry.outcome is Outcome.FAILED)
+    assert failed.why.startswith("not healthy after 40 s")
+    assert "running but not ready" in failed.why
+    assert container(hasty_stage.get("deployments", "web"))["image"] == "registry.example/app:1"
+    assert written(hasty_stage, begin) == {"patch deployments/web": 2}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason", "words"),
+    [
+        ("crash", Reason.CRASH_LOOP, "keeps crashing after"),
+        ("oom", Reason.CRASH_LOOP, "keeps running out of memory after"),
+        ("missing", Reason.IMAGE_PULL, "image not found: rig.test/web:missing"),
+        ("misconfigured", Reason.CREATE_CONTAINER_CONFIG, "not found"),
+    ],
+)
+def test_h3_a_pod_that_cannot_come_up_fails_its_deployment_long_before_the_deadline(on_kwok, behaviour, reason, words):
+    body = on_kwok.deployment(image=f"rig.test/web:{behaviour}", replicas=1)
+    on_kwok.run(body)
+
+    health = wait_for("it to fail", lambda: _of_status(on_kwok, body, FAILED), deadline_s=60)
+
+    assert (health.reason, health.message[:9]) == (reason, "0/1 ready")
+    assert words in health.message
+
+
+def test_h4_a_deployment_that_missed_its_own_deadline_has_failed(on_kwok):
+    body = on_kwok.deployment(image="rig.test/web:never-ready", replicas=1, progressDeadlineSeconds=2)
+    on_kwok.run(body)
+
+    health = wait_for("it to fail", lambda: _of_status(on_kwok, body, FAILED), deadline_s=60)
+
+    assert health.reason == Reason.DEADLINE
+    assert "running but not ready" in health.message
+
+
+def test_h5_a_job_that_may_not_try_again_has_failed(on_kwok):
+    spec = {"restartPolicy": "Never", "containers": [{"name": "work", "image": "rig.test/web:crash"}]}
+    body = on_kwok.named("batch/v1", "Job", "work") | {"spec": {"backoffLimit": 0, "template": {"spec": spec}}}
+    on_kwok.run(body)
+
+    health = wait_for("it to fail", lambda: _of_status(on_kwok, body, FAILED), deadline_s=60)
+
+    assert health.reason == "BackoffLimitExceeded"
+    assert health.message.startswith("0/1 done; ")
+
+
+def test_h5_a_job_that_went_by_its_own_time_to_live_has_succeeded_and_is_not_made_again(hasty_stage):
+    hasty_stage.commit({"gitopsd.yaml": SETTINGS, "migrate.yaml": JOB})
+    begin = hasty_stage.audit.position()
+    assert phase(hasty_stage.once()) is Phase.READY
+    wait_for("the Job to go by itself", lambda: hasty_stage.get("jobs", "migrate") is None, deadline_s=60)
+
+    view = hasty_stage.once()
+
+    assert phase(view) is Phase.READY, why(view)
+    assert hasty_stage.get("jobs", "migrate") is None
+    assert written(hasty_stage, begin) == {"patch jobs/migrate": 1}
+
+
+def test_h7_what_its_controller_has_not_observed_is_not_ready(on_kwok, widgets):
+    body = _widget(on_kwok, {"size": 1})
+    on_kwok.run(body)
+    ready = {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}
+    _report(on_kwok, ready)
+    assert _health(on_kwok, body).status is CURRENT
+
+    changed = _widget(on_kwok, {"size": 2})
+    on_kwok.run(changed)
+    health = _health(on_kwok, changed)
+
+    assert (health.status, health.reason) == (IN_PROGRESS, Reason.OBSERVING)
+    _report(on_kwok, {**ready, "observedGeneration": 2})
+    assert _health(on_kwok, changed).status is CURRENT
+
+
+def test_h8_what_has_no_status_is_not_called_healthy_and_holds_nothing_back(on_kwok, widgets):
+    """Most kinds that stay silent will do so for ever: to wait for them would put back every commit that has one."""
+    body = _widget(on_kwok, {"size": 1})
+    on_kwok.run(body)
+
+    health = _health(on_kwok, body)
+
+    assert (public_word(health.status), health.reason) == ("Progressing", Reason.NO_STATUS)
+    assert is_good(health)
+    _report(on_kwok, {"conditions": [{"type": "Ready", "status": "False", "reason": "Creating"}]})
+    assert not is_good(_health(on_kwok, body))
+
+
+def test_h9_no_replicas_are_as_wanted(on_kwok):
+    body = on_kwok.deployment(image="rig.test/web:crash", replicas=0)
+    on_kwok.run(body)
+
+    health = wait_for("it to be current", lambda: _of_status(on_kwok, body, CURRENT))
+
+    assert health.message == "0/0 ready"
+
+
+def test_h9_a_paused_deployment_stands_still_and_holds_nothing_back(on_kwok):
+    body = on_kwok.deployment(replicas=1, paused=True)
+    on_kwok.run(body)
+
+    health = wait_for("it to be paused", lambda: _of_status(on_kwok, body, HealthStatus.PAUSED))
+
+    assert is_good(health)
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_h9_a_set_that_is_updated_by_hand_is_not_waited_for(on_kwok, kind):
+    body = _updated_by_hand(on_kwok, kind, "registry.example/app:1")
+    on_kwok.run(body)
+    wait_for("it to be current", lambda: _of_status(on_kwok, body, CURRENT))
+
+    changed = _updated_by_hand(on_kwok, kind, "rig.test/web:crash")
+    on_kwok.run(changed)
+
+    health = wait_for("it to be observed", lambda: _of_status(on_kwok, changed, CURRENT))
+    assert health.message.endswith("pods are updated when somebody deletes them")
+
+
+def _health(world, body):
+    return world.sight(body).live.health
+
+
+def _of_status(world, body, status):
+    found = world.observe(desired(body)).sights
+    health = next(iter(found.values())).live.health
+    return health if health.status is status else None
+
+
+def _widget(world, spec):
+    return world.named("health.example.com/v1", "Widget", "one") | {"spec": spec}
+
+
+def _report(world, status):
+    path = f"/apis/health.example.com/v1/namespaces/{world.namespace}/widgets/one/status"
+    world.api.request("PATCH", path, {"status": status}, "application/merge-patch+json")
+
+
+def _updated_by_hand(world, kind, image):
+    labels = {"app": "by-hand"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": image}]}}
+    spec = {"selector": {"matchLabels": labels}, "template": template, "updateStrategy": {"type": "OnDelete"}}
+    return world.named("apps/v1", kind, "by-hand") | {"spec": spec}
