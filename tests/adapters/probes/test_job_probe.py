@@ -1,0 +1,164 @@
+"""A developer's Job: in the environment's bounds, once per digest, and its end in the evidence."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gitopsd.core.probes import JobProbe, Pace, ProbeState
+from gitopsd.core.record import Trigger
+from rig.accounts import Account, create_account
+from tests.adapters.probes.shop import DIGEST, Shop
+
+pytestmark = pytest.mark.cluster
+
+PENDING, PASS, FAIL, UNKNOWN = ProbeState.PENDING, ProbeState.PASS, ProbeState.FAIL, ProbeState.UNKNOWN
+NAME = f"smoke-{DIGEST[:8]}"
+BATCH = "/apis/batch/v1"
+
+
+def smoke(*, timeout_s: float = 60.0, metadata: dict[str, Any] | None = None, **spec: Any) -> JobProbe:
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "smoke", "image": "rig.test/web"}]}}
+    body = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "smoke", **(metadata or {})},
+        "spec": {"template": template, **spec},
+    }
+    pace = Pace(interval_s=1.0, timeout_s=timeout_s)
+    return JobProbe(name="job smoke/job.yaml", file="smoke/job.yaml", job=json.dumps(body).encode(), pace=pace)
+
+
+def condition(kind: str, reason: str = "", message: str = "") -> dict[str, Any]:
+    now = "2026-01-01T12:00:00Z"
+    # The API server wants to hear of both before it believes either.
+    before = {"Complete": "SuccessCriteriaMet", "Failed": "FailureTarget"}[kind]
+    told = [{"type": one, "status": "True", "reason": reason, "message": message} for one in (before, kind)]
+    ended = {"completionTime": now, "succeeded": 1} if kind == "Complete" else {"failed": 1}
+    return {"conditions": [{**one, "lastTransitionTime": now} for one in told], "startTime": now, **ended}
+
+
+def test_it_is_run_as_the_environments_own_and_bounded(at_shop: Shop):
+    found = at_shop.find(smoke(metadata={"labels": {"team": "shop"}, "annotations": {"note": "x"}}))
+
+    assert (found.state, found.message) == (PENDING, f"Job {at_shop.namespace}/{NAME} was started")
+    job = at_shop.job(NAME)
+    assert job is not None
+    labels, spec = job["metadata"]["labels"], job["spec"]
+    assert labels["gitopsd.dev/environment"] == at_shop.environment.name
+    assert labels["gitopsd.dev/probe"].startswith("job-smoke-job-yaml")
+    assert labels["team"] == "shop"
+    assert "applyset.kubernetes.io/part-of" not in labels
+    assert (spec["backoffLimit"], spec["activeDeadlineSeconds"], spec["ttlSecondsAfterFinished"]) == (0, 60, 86_400)
+
+
+@pytest.mark.parametrize(("own", "deadline"), [(10, 10), (600, 60)])
+def test_its_own_bounds_may_be_narrower_and_not_wider(at_shop: Shop, own, deadline):
+    at_shop.find(smoke(activeDeadlineSeconds=own, backoffLimit=2))
+    job = at_shop.job(NAME)
+
+    assert job is not None
+    assert (job["spec"]["activeDeadlineSeconds"], job["spec"]["backoffLimit"]) == (deadline, 2)
+
+
+def test_complete_passes_and_failed_fails_at_once(at_shop: Shop):
+    probe, rollout = smoke(), at_shop.rollout()
+    at_shop.find(probe, rollout)
+    at_shop.set_status(BATCH, "jobs", NAME, condition("Complete"))
+    passed = at_shop.await_state(probe, rollout, PASS)
+
+    assert passed.message == f"Job {NAME} is complete"
+
+
+def test_failed_fails_at_once_with_its_reason(at_shop: Shop):
+    probe, rollout = smoke(), at_shop.rollout()
+    at_shop.find(probe, rollout)
+    at_shop.set_status(BATCH, "jobs", NAME, condition("Failed", "BackoffLimitExceeded", "it has reached its limit"))
+    failed = at_shop.await_state(probe, rollout, FAIL)
+
+    assert failed.failed
+    assert failed.message == f"Job {NAME} failed: BackoffLimitExceeded: it has reached its limit"
+
+
+def test_a_restart_finds_it_again(at_shop: Shop):
+    probe, rollout = smoke(), at_shop.rollout()
+    at_shop.find(probe, rollout)
+    before = at_shop.job(NAME)
+    again = at_shop.find(probe, rollout)
+    after = at_shop.job(NAME)
+
+    assert before is not None
+    assert after is not None
+    assert before["metadata"]["uid"] == after["metadata"]["uid"]
+    assert "was started" not in again.message
+
+
+def test_nothing_runs_while_objects_come_up_or_outside_a_rollout_or_on_the_way_back(at_shop: Shop):
+    probe = smoke()
+    for rollout in (at_shop.rollout(healthy_since=None), None, at_shop.rollout(Trigger.REVERT)):
+        at_shop.prober.forget(at_shop.environment.name)
+        for _ in range(3):
+            at_shop.prober.ask(at_shop.environment, at_shop.desired(probe), rollout)
+    assert at_shop.prober._in_flight == set()
+    assert at_shop.job(NAME) is None
+
+
+@pytest.mark.parametrize(
+    ("bounds", "metadata", "said"),
+    [
+        pytest.param({"deny": ("Job",)}, {}, "Job.batch is denied here", id="the kind is denied"),
+        pytest.param({"deny": ("job.batch",)}, {}, "Job.batch is denied here", id="with its group"),
+        pytest.param({}, {"namespace": "kube-system"}, "none of this environment's", id="the namespace is not ours"),
+    ],
+)
+def test_it_keeps_the_operators_bounds(at_shop: Shop, bounds, metadata, said):
+    at_shop.bound(**bounds)
+    found = at_shop.find(smoke(metadata=metadata))
+
+    assert found.state is UNKNOWN
+    assert said in found.message
+    assert at_shop.job(NAME) is None
+
+
+def test_it_runs_with_the_rights_of_the_environments_account(at_shop: Shop):
+    create_account(at_shop.api, Account(at_shop.namespace, "poor"))
+    at_shop.bound(service_account="poor", service_account_namespace=at_shop.namespace)
+    found = at_shop.find(smoke())
+
+    assert found.state is UNKNOWN
+    assert f'User "system:serviceaccount:{at_shop.namespace}:poor" cannot patch resource "jobs"' in found.message
+    assert at_shop.job(NAME) is None
+
+
+def test_a_job_of_somebody_elses_is_left_alone(at_shop: Shop):
+    body = json.loads(smoke().job)
+    at_shop.api.create(f"{BATCH}/namespaces/{at_shop.namespace}/jobs", {**body, "metadata": {"name": NAME}})
+    found = at_shop.find(smoke())
+
+    assert (found.state, "is not ours" in found.message) == (UNKNOWN, True)
+
+
+def test_a_job_that_the_server_refuses_says_nothing_of_health(at_shop: Shop):
+    found = at_shop.find(smoke(parallelism=-1))
+
+    assert found.state is UNKNOWN
+    assert "spec.parallelism" in found.message
+
+
+def test_h10_a_pod_that_finds_no_node_is_no_failure(at_shop: Shop):
+    probe, rollout = smoke(), at_shop.rollout()
+    found = at_shop.await_state(probe, rollout, UNKNOWN, deadline_s=60)
+
+    assert "cannot run" in found.message or "has no pod yet" in found.message
+
+
+def test_h10_time_over_for_a_job_that_never_ran_is_no_failure(at_shop: Shop):
+    probe, rollout = smoke(), at_shop.rollout()
+    at_shop.find(probe, rollout)
+    at_shop.set_status(BATCH, "jobs", NAME, condition("Failed", "DeadlineExceeded", "Job was active too long"))
+    found = at_shop.await_state(probe, rollout, UNKNOWN)
+
+    assert (found.state, found.failed) == (UNKNOWN, False)
+    assert "nobody saw it run" in found.message
