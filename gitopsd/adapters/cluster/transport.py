@@ -39,6 +39,9 @@ LINE_BYTES_MAX = 16 * 1024 * 1024
 
 _BUSY = 429
 _UNAUTHORIZED = 401
+_REDIRECT = 300
+# All else that the API server says in success is JSON.
+_LOG = "/log"
 _GATEWAY = frozenset({502, 503, 504})
 _DICE = random.SystemRandom()
 _USER = re.compile(r"[!-~]+")
@@ -224,10 +227,12 @@ def _target(path: str, query: Mapping[str, str]) -> str:
 
 def _read(call: Call, response: Response) -> Answer:
     warnings = tuple(dict.fromkeys(_warnings(response)))
+    if response.status < _REDIRECT and call.path.endswith(_LOG):
+        return Answer(response.status, response.body.decode(errors="replace"), warnings)
     try:
         body: Json = msgspec.json.decode(response.body)
     except msgspec.DecodeError as broken:
-        if response.status < 300:  # noqa: PLR2004 - every success of the API server is JSON
+        if response.status < _REDIRECT:
             raise trouble.bad_answer(call, f"{response.status} with a body that is not JSON") from broken
         body = response.body[:TEXT_CHARS_MAX].decode(errors="replace")
     return Answer(response.status, body, warnings)

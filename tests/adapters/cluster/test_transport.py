@@ -41,6 +41,14 @@ def test_an_answer_is_its_status_and_json():
     assert (found.status, found.body) == (404, {"kind": "Status"})
 
 
+@pytest.mark.parametrize("log", [b"ready\n\xff", b"42\n"], ids=["words", "what looks like JSON"])
+def test_a_log_is_text(log):
+    with ScriptedServer([answer(200, log)]) as server:
+        said = server.transport().call(Call(method="GET", path="/api/v1/namespaces/shop/pods/web/log"))
+
+    assert said.body == log.decode(errors="replace")
+
+
 def test_a_refusal_in_plain_text_is_text():
     found, _ = ask([answer(404, b"404 page not found\n")])
 
