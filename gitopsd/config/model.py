@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -89,6 +90,15 @@ def _directory(value: str) -> str:
     if "*" in path.removesuffix("*") or (last != "*" and "*" in last):
         raise ValueError("may have one *, as its last part: environments/production/*")
     return path
+
+
+def _prometheus_url(value: str) -> str:
+    where = urlsplit(value)
+    if value and (where.scheme not in ("http", "https") or not where.hostname):
+        raise ValueError("must be like https://prometheus.example:9090")
+    if where.username or where.password or where.query or where.fragment:
+        raise ValueError("must have no password and no query in it; a token goes into tokenFile")
+    return value
 
 
 def _branch(value: str) -> str:
@@ -175,6 +185,21 @@ class EnvironmentConfig(_Strict):
         return self
 
 
+class PrometheusConfig(_Strict):
+    """Whom prometheus probes ask; an empty ``url`` = nobody. The files are read anew for each question."""
+
+    url: Annotated[str, AfterValidator(_prometheus_url)] = ""
+    tokenFile: File | None = None  # noqa: N815
+    caFile: File | None = None  # noqa: N815
+
+    @model_validator(mode="after")
+    def _token(self) -> Self:
+        where = urlsplit(self.url)
+        if self.tokenFile and where.scheme != "https" and where.hostname not in LOOPBACK:
+            raise ValueError("tokenFile: needs an https url, or anyone on the way could read the token")
+        return self
+
+
 class ServerConfig(_Strict):
     """Where people ask. From other machines only who can show a token that the cluster knows.
 
@@ -233,6 +258,7 @@ class Config(BaseSettings):
     context: str = ""
     cacheDir: File = Field(default_factory=_default_cache)  # noqa: N815
     workers: Annotated[int, Field(ge=1, le=64)] = 4
+    prometheus: PrometheusConfig = PrometheusConfig()
     server: ServerConfig = ServerConfig()
     leaderElection: LeaderConfig = LeaderConfig()  # noqa: N815
 
