@@ -29,7 +29,9 @@ def _wrongs(cases):
     said = [(case, public_word(assess(case["object"]).status)) for case in cases]
     differing = [(case, word) for case, word in said if word != case["expected"]]
     missed = sum(case["expected"] == "Degraded" for case, word in differing)
-    false = sum(word == "Degraded" and case["expected"] in {"Healthy", "Progressing"} for case, word in differing)
+    false = sum(
+        word == "Degraded" and case["expected"] in {"Healthy", "Progressing", "Missing"} for case, word in differing
+    )
     return differing, missed, false
 
 
@@ -55,8 +57,8 @@ def test_custom_resources_agree_with_argo_cd_and_none_is_called_failed_falsely(c
     cases = _load("custom-resources.jsonl")
     differing, missed, false = _wrongs(cases)
     _tell(capsys, "custom-resources", len(cases), (differing, missed, false), [])
-    assert (len(cases) - len(differing)) / len(cases) >= 0.85
-    assert missed <= 40
+    assert (len(cases) - len(differing)) / len(cases) >= 0.855
+    assert missed <= 38
     assert false == 0
 
 
