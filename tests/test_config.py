@@ -72,6 +72,34 @@ def test_the_least_one_can_say_is_enough(load):
     assert config.leaderElection.enabled
 
 
+def test_probes_ask_nobody_until_a_prometheus_is_named(load):
+    assert load(GOOD).prometheus.url == ""
+
+
+def test_a_prometheus_may_have_a_token_and_an_authority_of_its_own(load):
+    named = load(GOOD + "prometheus: {url: 'https://prom.example:9090/p', tokenFile: /t, caFile: /c}\n").prometheus
+
+    assert (named.url, named.tokenFile, named.caFile) == ("https://prom.example:9090/p", Path("/t"), Path("/c"))
+
+
+@pytest.mark.parametrize(
+    ("prometheus", "said"),
+    [
+        pytest.param("{url: 'ftp://prom.example'}", "must be like https://", id="another scheme"),
+        pytest.param("{url: prom.example}", "must be like https://", id="no scheme"),
+        pytest.param("{url: 'https://me:hush@prom.example'}", "must have no password", id="a password"),
+        pytest.param("{url: 'https://prom.example?token=hush'}", "must have no password", id="a query"),
+        pytest.param("{url: 'http://prom.example', tokenFile: /t}", "tokenFile: needs an https url", id="a token in clear"),
+    ],
+)
+def test_a_prometheus_is_named_without_giving_a_secret_away(load, prometheus, said):
+    with pytest.raises(ConfigError) as refused:
+        load(GOOD + f"prometheus: {prometheus}\n")
+
+    assert said in str(refused.value)
+    assert "hush" not in str(refused.value)
+
+
 def test_the_home_directory_may_be_written_as_people_do(load):
     config = load(GOOD + "kubeconfig: ~/.kube/config\n")
 
