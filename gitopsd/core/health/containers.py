@@ -61,10 +61,11 @@ def doom_of_container(pod: Body, container: Body) -> Doom | None:
     """Why this container will not come up by itself; None while there is hope."""
     waiting = part(container, "state.waiting")
     reason, detail = _DOOMED_WAITING.get(text(waiting, "reason")), text(waiting, "message")
-    if reason is None:
-        return _not_started(container) or _crashing(container)
+    not_started = _not_started(container)
+    if not_started or reason is None:
+        return not_started or _crashing(container)
     if reason is Reason.CRASH_LOOP:
-        return _not_started(container) or _crash(container)
+        return _crash(container)
     if reason is Reason.IMAGE_PULL:
         return _image_pull(pod, container, f"{text(waiting, 'reason')} {detail}")
     if reason is Reason.INVALID_IMAGE_NAME:
