@@ -19,6 +19,7 @@ from gitopsd.adapters.render.jail.names import check_path, check_paths
 _PREFIX = "gitopsd-jail-"
 _MEMORY_TYPES = {"tmpfs", "ramfs"}
 _TRIES = 16
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Home:
@@ -60,10 +61,10 @@ def write_files(root: Path, files: Iterable[tuple[str, bytes]]) -> None:
     """
     files = tuple(files)
     check_paths(path for path, _ in files)
+    for directory in {path.rpartition("/")[0] for path, _ in files}:
+        make_directory(root, directory)
     for path, content in files:
-        directory, _, name = path.rpartition("/")
-        target = make_directory(root, directory) / name
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(f"{root}/{path}", _NEW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
 
