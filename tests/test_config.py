@@ -89,7 +89,9 @@ def test_a_prometheus_may_have_a_token_and_an_authority_of_its_own(load):
         pytest.param("{url: prom.example}", "must be like https://", id="no scheme"),
         pytest.param("{url: 'https://me:hush@prom.example'}", "must have no password", id="a password"),
         pytest.param("{url: 'https://prom.example?token=hush'}", "must have no password", id="a query"),
-        pytest.param("{url: 'http://prom.example', tokenFile: /t}", "tokenFile: needs an https url", id="a token in clear"),
+        pytest.param(
+            "{url: 'http://prom.example', tokenFile: /t}", "tokenFile: needs an https url", id="a token in clear"
+        ),
     ],
 )
 def test_a_prometheus_is_named_without_giving_a_secret_away(load, prometheus, said):
