@@ -116,7 +116,7 @@ def _change_json(change: Change) -> Mapping[str, Json]:
 
 def _lines(change: Change) -> Iterator[str]:
     live = change.sight.live.body if change.sight.live else None
-    is_secret = change.ref.kind == "Secret"
+    is_secret = change.secret or change.manifest.is_secret
     for operation in change.patch:
         if isinstance(operation, Mapping):
             yield _line(operation, {} if is_secret or live is None else live, is_secret=is_secret)

@@ -63,11 +63,12 @@ class Meaning(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What the request was about."""
+    """What the request was about; ``secret`` = no value of the object may be shown."""
 
     ref: ObjectRef
     stage: Stage
     origin: Origin = field(default_factory=lambda: Origin(""))
+    secret: bool = False
 
 
 _MAY_PASS = frozenset(
@@ -114,6 +115,7 @@ _SAID: Mapping[Meaning, tuple[str, str]] = {
     Meaning.CLUSTER_FLAKY: ("was not done: the API server failed", "look at the API server if this stays"),
 }
 
+_WARNED = "the server warned of something; its words may hold a secret and are not shown"
 _TYPED = ("failed to create typed patch object", "failed to create typed live object", "failed to convert new object")
 _WEBHOOK_DOWN = ("failed calling webhook", "failed calling admission webhook", "conversion webhook for")
 _IMMUTABLE = re.compile(
@@ -151,7 +153,7 @@ def problem_of(meaning: Meaning, body: Json, subject: Subject) -> Problem:
         code=meaning.value,
         stage=subject.stage,
         message=message,
-        cause=cause_of(body, secret=subject.ref.kind == "Secret"),
+        cause=cause_of(body, secret=subject.secret or subject.ref.kind == "Secret"),
         hint=hint,
         ref=str(subject.ref),
         file=subject.origin.file,
@@ -161,7 +163,12 @@ def problem_of(meaning: Meaning, body: Json, subject: Subject) -> Problem:
 
 def about(manifest: Manifest, stage: Stage) -> Subject:
     """Return the subject of a request that sends this manifest."""
-    return Subject(ref=manifest.ref, stage=stage, origin=manifest.origin)
+    return Subject(ref=manifest.ref, stage=stage, origin=manifest.origin, secret=manifest.is_secret)
+
+
+def warnings_about(manifest: Manifest, warnings: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what the server warned of; of what may not be shown, only that it did."""
+    return (_WARNED,) if warnings and manifest.is_secret else warnings
 
 
 def cause_of(body: Json, *, secret: bool) -> str:

@@ -87,12 +87,15 @@ def covers(live: Json, sent: Json) -> bool:
     return all(covers(there, wanted) for there, wanted in zip(live, sent, strict=True))
 
 
-def explain(live: Body, after: Body) -> tuple[Json, ...]:
-    """Return what would change, as RFC 6902; list entries are named by their key, and Secrets show key names only."""
+def explain(live: Body, after: Body, *, secret: bool = False) -> tuple[Json, ...]:
+    """Return what would change, as RFC 6902; list entries are named by their key.
+
+    Secrets, and what is said to be ``secret``, show key names only.
+    """
     before, after = _quiet(live), _quiet(after)
     if before == after:
         return ()
-    if "Secret" in (text(before, "kind"), text(after, "kind")):
+    if secret or "Secret" in (text(before, "kind"), text(after, "kind")):
         return tuple(_masked(before, after))[:PATCH_COUNT_MAX]
     operations = _patch(_keyed(before), _keyed(after)) or _patch(before, after)
     return operations[:PATCH_COUNT_MAX]

@@ -136,7 +136,7 @@ class Wanted:
 class Manifest:
     """One object as the repository wants it, ready to be sent: JSON only, ``stringData`` turned into ``data``.
 
-    ``digest`` is the SHA-256 (hex) of the body in canonical JSON.
+    ``digest`` is the SHA-256 (hex) of the body in canonical JSON. ``sensitive`` = it holds what was encrypted.
     """
 
     ref: ObjectRef
@@ -144,6 +144,12 @@ class Manifest:
     body: Body = field(repr=False)
     digest: str
     origin: Origin
+    sensitive: bool = False
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether no value of it may be shown: it is a Secret, or holds what was encrypted."""
+        return self.sensitive or self.ref.kind == "Secret"
 
     @property
     def annotations(self) -> Mapping[str, str]:
@@ -218,7 +224,8 @@ class Item:
 
     ``uid`` is empty from the moment we mean to create it until the server's answer is recorded.
     ``digest`` is the manifest's that was applied last; ``fingerprint`` that of the server's answer; ``born`` is the
-    digest of the set that first brought the object, or took it up: then it was ``found``.
+    digest of the set that first brought the object, or took it up: then it was ``found``. ``sensitive`` = some
+    manifest that was applied held what had been encrypted, so the live object may still.
     """
 
     uid: str = ""
@@ -226,6 +233,7 @@ class Item:
     fingerprint: str = ""
     born: str = ""
     found: bool = False
+    sensitive: bool = False
 
 
 Inventory: TypeAlias = "Mapping[ObjectRef, Item]"

@@ -35,7 +35,8 @@ class Change:
     """One write to come.
 
     ``uid``, when known, makes the write update-only. ``strict`` = the server has not seen this manifest yet, so it
-    validates every field. ``patch`` is RFC 6902, secrets masked. ``wave`` counts from 0; smaller goes first.
+    validates every field. ``patch`` is RFC 6902, secrets masked; ``secret`` = no value of the object may be shown.
+    ``wave`` counts from 0; smaller goes first.
     """
 
     action: Action
@@ -45,6 +46,7 @@ class Change:
     uid: str = ""
     strict: bool = True
     patch: tuple[Json, ...] = field(default=(), repr=False)
+    secret: bool = False
     wave: int = 0
 
     @property

@@ -221,7 +221,8 @@ class _Planner:
 def _change(action: Action, manifest: Manifest, sight: Sight, live: LiveObject, item: Item) -> Change:
     new = Cause.ADOPTION if live.owner else Cause.COMMIT
     after = sight.preview.body if isinstance(sight.preview, Accepted) else None
-    patch = diff.explain(live.body, after) if live.body is not None and after is not None else ()
+    secret = manifest.is_secret or item.sensitive
+    patch = diff.explain(live.body, after, secret=secret) if live.body is not None and after is not None else ()
     return Change(
         action=action,
         cause=Cause.DRIFT if item.digest == manifest.digest else new,
@@ -230,6 +231,7 @@ def _change(action: Action, manifest: Manifest, sight: Sight, live: LiveObject, 
         uid=live.uid,
         strict=item.digest != manifest.digest,
         patch=patch,
+        secret=secret,
     )
 
 

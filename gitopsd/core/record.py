@@ -162,9 +162,11 @@ class Record:
             for manifest in desired.manifests
             if manifest.ref not in self.inventory
         }
-        return replace(
-            self, inventory={**self.inventory, **added}, rollout=rollout, current=desired.digest, warnings=()
-        )
+        inventory = {**self.inventory, **added}
+        for manifest in desired.manifests:
+            if manifest.sensitive:
+                inventory[manifest.ref] = replace(inventory[manifest.ref], sensitive=True)
+        return replace(self, inventory=inventory, rollout=rollout, current=desired.digest, warnings=())
 
     def warned(self, warnings: Iterable[str]) -> Record:
         """Remember what the server warned of, each thing once."""

@@ -94,6 +94,7 @@ class _Objects:
     reasons: tuple[tuple[int, str], ...] = ()
     broken: tuple[int, ...] = ()
     found: tuple[int, ...] = ()
+    sensitive: tuple[int, ...] = ()
 
 
 _NO_ROLLOUT = Rollout(
@@ -189,6 +190,7 @@ def _objects(record: Record) -> _Objects:
         quiet=tuple(sorted((at[ref], since) for ref, since in shown.quiet.items())),
         reasons=tuple(sorted((at[ref], reason) for ref, reason in shown.reasons.items())),
         found=tuple(sorted(at[ref] for ref, item in record.inventory.items() if item.found)),
+        sensitive=tuple(sorted(at[ref] for ref, item in record.inventory.items() if item.sensitive)),
         corrections=tuple(sorted((at[ref], tuple(times)) for ref, times in record.corrections.items())),
     )
 
@@ -200,11 +202,18 @@ def _table(values: Iterable[_T]) -> tuple[tuple[_T, ...], Mapping[_T, int]]:
 
 def _record(state: _State, objects: _Objects) -> Record:
     refs = _refs(objects)
-    found = frozenset(objects.found)
+    found, sensitive = frozenset(objects.found), frozenset(objects.sensitive)
     return Record(
         current=state.current,
         inventory={
-            refs[at]: Item(uid=uid, digest=digest, fingerprint=mark, born=objects.sets[born], found=at in found)
+            refs[at]: Item(
+                uid=uid,
+                digest=digest,
+                fingerprint=mark,
+                born=objects.sets[born],
+                found=at in found,
+                sensitive=at in sensitive,
+            )
             for at, uid, digest, mark, born in objects.items
         },
         rollout=_rollout(state.rollout, objects, refs) if state.rollout else None,

@@ -11,7 +11,7 @@ from gitopsd.adapters.cluster import trouble
 from gitopsd.adapters.cluster.discovery import Discovery, Resource
 from gitopsd.adapters.cluster.transport import APPLY, Line
 from gitopsd.core import diff
-from gitopsd.core.answers import Meaning, about, meaning_of, problem_of
+from gitopsd.core.answers import Meaning, about, meaning_of, problem_of, warnings_about
 from gitopsd.core.errors import ClusterError, Stage
 from gitopsd.core.fields import part, text_of
 from gitopsd.core.model import Accepted, Body, Deferred, Manifest, ObjectRef, Preview, Refused
@@ -86,9 +86,9 @@ class Previewer:
         answer = self.line.call(call)
         meaning = meaning_of(answer.status, answer.body)
         if meaning is Meaning.DONE:
-            return _accepted(call, answer)
+            return _accepted(call, answer, manifest)
         if meaning is Meaning.DRY_RUN_UNSUPPORTED:
-            return Asked(Accepted(diff.overlay(live or {}, sent), answer.warnings))
+            return Asked(Accepted(diff.overlay(live or {}, sent), warnings_about(manifest, answer.warnings)))
         return Asked(self._refused(manifest, answer, meaning))
 
     def _refused(self, manifest: Manifest, answer: Answer, meaning: Meaning) -> Preview:
@@ -112,7 +112,8 @@ def is_stale_look(error: ClusterError) -> bool:
     return error.problem.code in (Meaning.OBJECT_REPLACED, Meaning.OBJECT_CHANGED)
 
 
-def _accepted(call: Call, answer: Answer) -> Asked:
+def _accepted(call: Call, answer: Answer, manifest: Manifest) -> Asked:
     if not isinstance(answer.body, Mapping) or not part(answer.body, "metadata"):
         raise trouble.bad_answer(call, "a dry-run without an object")
-    return Asked(Accepted(answer.body, answer.warnings), creates=answer.status == 201)  # noqa: PLR2004 - Created
+    warnings = warnings_about(manifest, answer.warnings)
+    return Asked(Accepted(answer.body, warnings), creates=answer.status == 201)  # noqa: PLR2004 - Created

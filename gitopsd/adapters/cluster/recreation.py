@@ -19,7 +19,7 @@ from gitopsd.adapters.cluster.reading import Reader
 from gitopsd.adapters.cluster.seeing import live_object
 from gitopsd.adapters.cluster.transport import Line
 from gitopsd.core import diff
-from gitopsd.core.answers import Meaning, meaning_of
+from gitopsd.core.answers import Meaning, meaning_of, warnings_about
 from gitopsd.core.errors import ClusterError, Problem, Stage
 from gitopsd.core.fields import part, read, text
 from gitopsd.core.health import assess
@@ -92,7 +92,8 @@ class Recreation:
         if meaning is not Meaning.DONE or not isinstance(answer.body, Mapping):
             return refused(change, meaning, answer.body)
         live = live_object(self.environment, change.ref, answer.body, assess(answer.body))
-        return Applied(ref=change.ref, uid=live.uid, fingerprint=live.fingerprint, warnings=answer.warnings)
+        warnings = warnings_about(change.manifest, answer.warnings)
+        return Applied(ref=change.ref, uid=live.uid, fingerprint=live.fingerprint, warnings=warnings)
 
     def _put_back(self, change: Change, resource: Resource, old: Body) -> None:
         """Make the old object again; but a Job that is done would run once more."""

@@ -23,7 +23,7 @@ from gitopsd.adapters.cluster.recreation import Recreation
 from gitopsd.adapters.cluster.seeing import live_object
 from gitopsd.adapters.cluster.transport import JSON_PATCH, Line
 from gitopsd.core import diff
-from gitopsd.core.answers import Meaning, about, meaning_of
+from gitopsd.core.answers import Meaning, about, meaning_of, warnings_about
 from gitopsd.core.errors import ClusterError, Problem, Stage
 from gitopsd.core.health import assess
 from gitopsd.core.model import Applied, Body, Environment
@@ -100,7 +100,8 @@ class Writer:
                 is_moving=is_moving(body, live.health),
             )
             self.memory.keep(self.environment.name, seen)
-        return Applied(ref=change.ref, uid=live.uid, fingerprint=live.fingerprint, warnings=answer.warnings)
+        warnings = warnings_about(change.manifest, answer.warnings)
+        return Applied(ref=change.ref, uid=live.uid, fingerprint=live.fingerprint, warnings=warnings)
 
     def _hand_over(self, change: Change, resource: Resource) -> None:
         """Move the ownership of fields before the apply; nothing to move is fine.

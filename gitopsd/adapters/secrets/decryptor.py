@@ -33,6 +33,15 @@ class SopsDecryptor:
     def __init__(self, key_files: KeyFiles) -> None:
         self._key_files = key_files
 
+    def keys(self, environment: Environment) -> str:
+        """See ``ports.Decryptor``.
+
+        Raises:
+            RenderError: a key file cannot be read.
+        """
+        keys = read_keys(self._key_files(environment))
+        return keys.fingerprint if keys else ""
+
     def decrypt(self, environment: Environment, files: Sequence[File]) -> Decrypted:
         """See ``ports.Decryptor``. The keys are read once, and only when a file is encrypted.
 
@@ -62,7 +71,7 @@ class SopsDecryptor:
 
 
 @dataclass(frozen=True, slots=True)
-class _DataKey:
+class _FileKey:
     """Opens the values of one file."""
 
     key: bytes = field(repr=False)
@@ -102,7 +111,7 @@ def _unlocked(layout: Layout, envelope: Envelope, keys: AgeKeys | None) -> Unloc
         message = "the file is encrypted, and the environment has no keys"
         raise layout.refusal("DECRYPT_NO_KEY", message, hint="the operator names them: decryption.ageKeyFiles")
     try:
-        return _DataKey(keys.data_key(envelope.age))
+        return _FileKey(keys.file_key(envelope.age))
     except NoKeyFits:
         message = "none of the environment's keys opens the file"
         hint = "encrypt it to the environment's own age recipient as well: sops updatekeys"

@@ -49,7 +49,7 @@ class AgeKeys:
         """Return 32 bytes that only who has the keys can make, others for each purpose."""
         return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(self.secret)
 
-    def data_key(self, copies: Sequence[str]) -> bytes:
+    def file_key(self, copies: Sequence[str]) -> bytes:
         """Return a file's data key, from the first of its encrypted copies that one of the keys opens.
 
         Raises:

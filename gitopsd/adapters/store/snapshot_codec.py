@@ -47,6 +47,7 @@ class _Manifest:
     body: dict[str, Any] = field(repr=False)
     digest: str
     origin: Origin
+    sensitive: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,9 +177,9 @@ def _probe(name: str, plain: object) -> Probe:
     return msgspec.convert(plain, _PROBES[name])
 
 
-def _outline(desired: Desired) -> tuple[Desired, tuple[tuple[ObjectRef, str, str, Origin], ...]]:
+def _outline(desired: Desired) -> tuple[Desired, tuple[tuple[ObjectRef, str, str, Origin, bool], ...]]:
     """All but the bodies: their digests stand for them."""
-    told = ((one.ref, one.api_version, one.digest, one.origin) for one in desired.manifests)
+    told = ((one.ref, one.api_version, one.digest, one.origin, one.sensitive) for one in desired.manifests)
     return replace(desired, manifests=()), tuple(told)
 
 
@@ -193,11 +194,19 @@ def _bare(manifest: Manifest) -> _Manifest:
         body=dict(manifest.body),
         digest=manifest.digest,
         origin=manifest.origin,
+        sensitive=manifest.sensitive,
     )
 
 
 def _whole(bare: _Manifest) -> Manifest:
-    return Manifest(ref=bare.ref, api_version=bare.api_version, body=bare.body, digest=bare.digest, origin=bare.origin)
+    return Manifest(
+        ref=bare.ref,
+        api_version=bare.api_version,
+        body=bare.body,
+        digest=bare.digest,
+        origin=bare.origin,
+        sensitive=bare.sensitive,
+    )
 
 
 def _decompress(compressed: bytes) -> bytes:
