@@ -1,16 +1,16 @@
-"""The last words of a Job's pod: few, printable, and without what a Secret of the environment holds."""
+"""The last words of a Job's pod: few, printable, and without what a Secret of the environment, or anything encrypted in it, holds."""
 
 from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from gitopsd.adapters.probes import objects
 from gitopsd.core.errors import ClusterError
-from gitopsd.core.fields import part, parts, read, text, text_of
-from gitopsd.core.model import Body, Desired
+from gitopsd.core.fields import parts, read, text, text_of
+from gitopsd.core.model import Body, Desired, Json
 from gitopsd.ports import Api, Call
 
 LINES_MAX = 10
@@ -19,6 +19,7 @@ READ_BYTES_MAX = 64 * 1024
 MASK = "***"
 
 _OK = 200
+_OPEN_KEYS = frozenset({"apiVersion", "kind", "metadata", "type"})
 # Shorter values are words that stand in any log.
 _SECRET_CHARS_MIN = 4
 
@@ -71,11 +72,20 @@ def _tail(log: str) -> str:
 
 def _secret_values(desired: Desired) -> Iterator[str]:
     for manifest in desired.manifests:
-        if manifest.ref.kind != "Secret":
+        if not manifest.is_secret:
             continue
-        for encoded in part(manifest.body, "data").values():
-            value = _decoded(encoded) if isinstance(encoded, str) else ""
-            yield from (one for one in (value, *value.splitlines(), str(encoded)) if len(one) >= _SECRET_CHARS_MIN)
+        for written in _texts([value for key, value in manifest.body.items() if key not in _OPEN_KEYS]):
+            value = _decoded(written)
+            yield from (one for one in (written, value, *value.splitlines()) if len(one) >= _SECRET_CHARS_MIN)
+
+
+def _texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (text for inner in value.values() for text in _texts(inner))
+    elif isinstance(value, Sequence):
+        yield from (text for inner in value for text in _texts(inner))
 
 
 def _decoded(encoded: str) -> str:
