@@ -1,4 +1,4 @@
-"""The last words of a Job's pod: few, printable, and without what a Secret of the environment, or anything encrypted in it, holds."""
+"""The last words of a Job's pod: few, printable, and without what the environment keeps secret."""
 
 from __future__ import annotations
 
