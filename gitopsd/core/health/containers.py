@@ -39,6 +39,7 @@ _IMAGE_TROUBLES = (
     ("no right to pull", re.compile(r"unauthorized|authentication required|denied|forbidden", re.IGNORECASE)),
 )
 _COMMAND_TROUBLE = re.compile(r"executable file not found|no such file or directory|permission denied|is a directory")
+_WHICH_POD = " (pod: "
 _URL_QUERY = re.compile(r"\?[^\s\"']+")
 _START_RACE = 128
 _START_ERROR = "StartError"
@@ -72,7 +73,8 @@ def doom_of_container(pod: Body, container: Body) -> Doom | None:
         return Doom(reason, f"no image can have this name: {_image_of(pod, container)}")
     if _PASSING.search(detail):
         return None
-    return Doom(reason, f"container {text(container, 'name')}: {shown(detail) or reason}")
+    words, _, _ = detail.partition(_WHICH_POD)
+    return Doom(reason, f"container {text(container, 'name')}: {shown(words) or reason}")
 
 
 def want_of_container(pod: Body, container: Body) -> str:
@@ -86,8 +88,9 @@ def want_of_container(pod: Body, container: Body) -> str:
         return f"the registry does not answer: {_image_of(pod, container)}"
     if waiting:
         return f"container {name} is waiting: {waiting}"
-    if ended and whole(ended, "exitCode"):
-        return f"container {name} has ended with exit code {whole(ended, 'exitCode')} and is started again"
+    if ended and (whole(ended, "exitCode") or not is_first):
+        again = "" if text(pod, "spec.restartPolicy") == "Never" else " and is started again"
+        return f"container {name} has ended with exit code {whole(ended, 'exitCode')}{again}"
     if flag(container, "ready") or not part(container, "state.running"):
         return ""
     return _not_ready(pod, container, is_first=is_first)
@@ -151,7 +154,7 @@ def _image_pull(pod: Body, container: Body, said: str) -> Doom | None:
             return Doom(Reason.IMAGE_PULL, f"{sentence}: {image}")
     if _REGISTRY_HICCUP.search(said):
         return None
-    detail = shown(said.partition(" ")[2])
+    detail = shown(said.partition(" ")[2].rpartition('": ')[2])
     return Doom(Reason.IMAGE_PULL, f"cannot pull image {image}" + (f": {detail}" if detail else ""))
 
 

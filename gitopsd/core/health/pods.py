@@ -5,6 +5,8 @@ Doomed means that the present picture is terminal. How long it must last before 
 
 from __future__ import annotations
 
+import re
+
 from gitopsd.core.fields import text, whole
 from gitopsd.core.health.conditions import Condition, conditions_of, find
 from gitopsd.core.health.containers import Doom, doom_of_container, shown, statuses_of, want_of_container
@@ -13,7 +15,7 @@ from gitopsd.core.model import Body, Health
 
 _TRANSIENT_PODS = frozenset({"Evicted", "Preempting"})
 _TIME_OF_DAY = slice(11, 19)
-_PREEMPTION = " preemption:"
+_CANNOT_MAKE_ROOM = re.compile(r",? (no new claims to deallocate|preemption:).*", re.DOTALL)
 
 
 def assess_pod(pod: Body) -> Health:
@@ -77,7 +79,7 @@ def _unschedulable(pod: Body) -> Doom | None:
     scheduled = find(conditions_of(pod), "PodScheduled")
     if not scheduled.is_false or scheduled.reason != Reason.UNSCHEDULABLE:
         return None
-    why, _, _ = scheduled.sentence.partition(_PREEMPTION)
+    why = _CANNOT_MAKE_ROOM.sub("", scheduled.sentence)
     return Doom(Reason.UNSCHEDULABLE, f"no node takes it: {shown(why)}")
 
 
