@@ -55,6 +55,7 @@ def faults(load):
 
 def test_the_example_is_the_schemas_own():
     config = load_config(ROOT / "config.example.yaml")
+    assert config.environments[1].decryption.ageKeyFiles == (Path("/var/run/secrets/age/production.txt"),)
 
     assert [environment.path for environment in config.environments] == [
         "environments/staging",
@@ -433,4 +434,5 @@ def test_no_value_of_a_variable_is_repeated(faults, surroundings):
 
 
 def test_every_key_of_an_environment_is_a_bound_or_a_place():
-    assert set(EnvironmentConfig.model_fields) == {"path", "name", "source", "namespaces", "deny", "serviceAccount"}
+    bounds = {"namespaces", "deny", "serviceAccount", "decryption"}
+    assert set(EnvironmentConfig.model_fields) == {"path", "name", "source"} | bounds

@@ -21,6 +21,7 @@ DEFAULT_NAMESPACE = "gitopsd"
 PREFIX = "GITOPSD_"
 SEPARATOR = "__"
 POLL_S_MIN, POLL_S_MAX = 1.0, 86_400.0
+KEY_FILES_MAX = 20
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -166,6 +167,12 @@ class SourceConfig(_Strict):
         return self
 
 
+class DecryptionConfig(_Strict):
+    """What opens an environment's encrypted files: files with age keys, read anew each time."""
+
+    ageKeyFiles: Annotated[tuple[File, ...], Field(max_length=KEY_FILES_MAX)] = ()  # noqa: N815
+
+
 class EnvironmentConfig(_Strict):
     """One directory, or with ``/*`` at its end one environment per directory; and the operator's bounds."""
 
@@ -175,6 +182,7 @@ class EnvironmentConfig(_Strict):
     namespaces: tuple[Annotated[str, AfterValidator(_glob)], ...] = ()
     deny: tuple[Annotated[str, AfterValidator(_kind)], ...] = ()
     serviceAccount: Annotated[str, AfterValidator(_account)] = ""  # noqa: N815
+    decryption: DecryptionConfig = DecryptionConfig()
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:

@@ -57,6 +57,7 @@ class Environment:
     ``path`` is the directory in the source, without slashes at its ends. ``namespaces`` are globs;
     empty = no bound. ``deny`` names kinds that are never applied. ``service_account`` is impersonated
     for every write, in ``service_account_namespace``. ``apply_set`` is the KEP-3659 id of the environment's parent.
+    ``age_key_files`` are the files with the keys that open what is encrypted in it.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Environment:
     service_account: str = ""
     service_account_namespace: str = ""
     apply_set: str = ""
+    age_key_files: tuple[str, ...] = ()
 
     def allows(self, namespace: str) -> bool:
         """Whether the environment's objects may lie in this namespace."""

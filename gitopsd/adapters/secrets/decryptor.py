@@ -7,7 +7,7 @@ connects to none.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gitopsd.adapters.secrets.keys import AgeKeys, NoKeyFits, read_keys
 from gitopsd.adapters.secrets.seal import Seal
+from gitopsd.core.errors import RenderError
+from gitopsd.core.manifests.problems import refuse_any
 from gitopsd.core.model import Decrypted, Environment, File
 from gitopsd.core.sops.detection import Form, form_of, layout_of
 from gitopsd.core.sops.envelope import Envelope, NotAnEnvelope, read_envelope
@@ -23,15 +25,11 @@ from gitopsd.core.sops.layout import Layout
 from gitopsd.core.sops.opening import Opened, Unlock, open_binary, open_text
 from gitopsd.core.sops.sealed import Sealed
 
-# The operator's key files for an environment; none = it has no keys.
-KeyFiles = Callable[[Environment], Sequence[Path]]
+_NO_KEY_HINT = "the operator names them (decryption.ageKeyFiles); on the command line: --age-key-file"
 
 
 class SopsDecryptor:
-    """See ``ports.Decryptor``."""
-
-    def __init__(self, key_files: KeyFiles) -> None:
-        self._key_files = key_files
+    """See ``ports.Decryptor``. Keeps nothing."""
 
     def keys(self, environment: Environment) -> str:
         """See ``ports.Decryptor``.
@@ -39,7 +37,7 @@ class SopsDecryptor:
         Raises:
             RenderError: a key file cannot be read.
         """
-        keys = read_keys(self._key_files(environment))
+        keys = _keys_of(environment)
         return keys.fingerprint if keys else ""
 
     def decrypt(self, environment: Environment, files: Sequence[File]) -> Decrypted:
@@ -51,8 +49,8 @@ class SopsDecryptor:
         layouts = {number: layout for number, file in enumerate(files) if (layout := layout_of(file))}
         if not layouts:
             return Decrypted(files=tuple(files))
-        keys = read_keys(self._key_files(environment))
-        opened = {number: _open(layout, keys) for number, layout in layouts.items()}
+        keys = _keys_of(environment)
+        opened = _open_all(layouts, keys)
         return Decrypted(
             files=tuple(_file(file, opened.get(number), keys) for number, file in enumerate(files)),
             opened=frozenset(files[number].path for number in opened),
@@ -66,8 +64,12 @@ class SopsDecryptor:
         Raises:
             RenderError: a key file cannot be read.
         """
-        keys = read_keys(self._key_files(environment))
+        keys = _keys_of(environment)
         return Seal.of(keys) if keys else None
+
+
+def _keys_of(environment: Environment) -> AgeKeys | None:
+    return read_keys([Path(file) for file in environment.age_key_files])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,18 @@ class _FileKey:
             return AESGCM(self.key).decrypt(sealed.nonce, sealed.data + sealed.tag, bound_to.encode())
         except InvalidTag:
             raise ValueError("not what was encrypted") from None
+
+
+def _open_all(layouts: Mapping[int, Layout], keys: AgeKeys | None) -> Mapping[int, Opened]:
+    """Open every file, or say of each why it could not be."""
+    opened, problems = {}, []
+    for number, layout in layouts.items():
+        try:
+            opened[number] = _open(layout, keys)
+        except RenderError as error:
+            problems += error.problems
+    refuse_any(problems)
+    return opened
 
 
 def _open(layout: Layout, keys: AgeKeys | None) -> Opened:
@@ -109,7 +123,7 @@ def _envelope(layout: Layout) -> Envelope:
 def _unlocked(layout: Layout, envelope: Envelope, keys: AgeKeys | None) -> Unlock:
     if keys is None:
         message = "the file is encrypted, and the environment has no keys"
-        raise layout.refusal("DECRYPT_NO_KEY", message, hint="the operator names them: decryption.ageKeyFiles")
+        raise layout.refusal("DECRYPT_NO_KEY", message, hint=_NO_KEY_HINT)
     try:
         return _FileKey(keys.file_key(envelope.age))
     except NoKeyFits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,17 @@ VECTORS = Path(__file__).parent / "vectors"
 SHOP = Environment(name="shop", source="environments", path="shop")
 
 
+def with_keys(*files: Path) -> Environment:
+    """The shop, with these key files."""
+    return replace(SHOP, age_key_files=tuple(str(file) for file in files))
+
+
 class Opening:
     """Opens vectors, as they are or changed, with the keys named."""
 
     def __call__(self, name: str, *keys: str, content: bytes | None = None) -> Decrypted:
-        files = tuple(VECTORS / f"{key}.key" for key in keys or ("ours",))
-        return SopsDecryptor(lambda _: files).decrypt(SHOP, [File(name, "oid", content or self.bytes_of(name))])
+        shop = with_keys(*(VECTORS / f"{key}.key" for key in keys or ("ours",)))
+        return SopsDecryptor().decrypt(shop, [File(name, "oid", content or self.bytes_of(name))])
 
     def bytes_of(self, name: str) -> bytes:
         return (VECTORS / name).read_bytes()

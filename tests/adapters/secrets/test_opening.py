@@ -11,7 +11,7 @@ from gitopsd.core.errors import RenderError
 from gitopsd.core.manifests import strict_json, yaml
 from gitopsd.core.manifests.text import read_text
 from gitopsd.core.model import File
-from tests.adapters.secrets.conftest import SHOP, VECTORS, Opening
+from tests.adapters.secrets.conftest import VECTORS, Opening, with_keys
 
 OURS = sorted(path.name.removesuffix(".plain") for path in VECTORS.glob("*.plain"))
 
@@ -86,21 +86,22 @@ def test_what_is_not_encrypted_is_returned_as_it_is(opening: Opening):
 
 
 def test_the_keys_are_not_read_when_nothing_is_encrypted(tmp_path):
-    decryptor = SopsDecryptor(lambda _: (tmp_path / "absent",))
-
-    assert decryptor.decrypt(SHOP, [File("a.yaml", "1", b"a: 1")]).files[0].content == b"a: 1"
+    assert (
+        SopsDecryptor().decrypt(with_keys(tmp_path / "absent"), [File("a.yaml", "1", b"a: 1")]).files[0].content
+        == b"a: 1"
+    )
 
 
 def test_the_keys_are_read_anew_each_time(tmp_path, opening: Opening):
     key = tmp_path / "key"
-    decryptor = SopsDecryptor(lambda _: (key,))
+    shop = with_keys(key)
     file = File("regex.yaml", "1", opening.bytes_of("regex.yaml"))
 
     key.write_bytes(opening.bytes_of("stranger.key"))
     with pytest.raises(RenderError):
-        decryptor.decrypt(SHOP, [file])
+        SopsDecryptor().decrypt(shop, [file])
     key.write_bytes(opening.bytes_of("ours.key"))
-    assert decryptor.decrypt(SHOP, [file]).opened
+    assert SopsDecryptor().decrypt(shop, [file]).opened
 
 
 def test_what_was_opened_has_another_id_for_each_set_of_keys(opening: Opening):

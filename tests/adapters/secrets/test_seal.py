@@ -6,7 +6,7 @@ import pytest
 
 from gitopsd.adapters.secrets import Seal, SopsDecryptor, read_keys
 from gitopsd.core.errors import RenderError
-from tests.adapters.secrets.conftest import SHOP, VECTORS
+from tests.adapters.secrets.conftest import SHOP, VECTORS, with_keys
 
 
 def seal(*names: str) -> Seal:
@@ -44,12 +44,12 @@ def test_the_order_of_the_key_files_does_not_matter():
 
 
 def test_an_environment_without_keys_has_no_seal():
-    assert SopsDecryptor(lambda _: ()).seal(SHOP) is None
+    assert SopsDecryptor().seal(SHOP) is None
 
 
 def test_a_key_file_that_cannot_be_read_is_an_error(tmp_path):
     with pytest.raises(RenderError) as refused:
-        SopsDecryptor(lambda _: (tmp_path / "absent",)).seal(SHOP)
+        SopsDecryptor().seal(with_keys(tmp_path / "absent"))
     assert refused.value.problem.code == "DECRYPT_KEY_FILE"
 
 
