@@ -1,6 +1,6 @@
 """Pods recorded on a real kubelet (v1.35, containerd), each with all the states it went through; and what is said.
 
-``recorded_pods.jsonl`` holds what was asked for and what the kubelet and the scheduler wrote, in the order in which they came.
+``recorded_pods.jsonl`` holds what was asked for, and what the kubelet and the scheduler wrote, in order.
 """
 
 import json
