@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeVar
 
 from gitopsd.core import diff, leftovers
 from gitopsd.core.errors import Problem, Stage
-from gitopsd.core.health import is_good
+from gitopsd.core.health import NOT_STARTED, is_good
 from gitopsd.core.manifests.intents import intents_of
 from gitopsd.core.model import (
     Accepted,
@@ -251,7 +251,10 @@ def _job_is_over(manifest: Manifest, item: Item) -> bool:
 
 
 def _is_finished_job(manifest: Manifest, live: LiveObject) -> bool:
-    return manifest.ref.kind == "Job" and live.health.status in (HealthStatus.CURRENT, HealthStatus.FAILED)
+    """Whether it is over. One whose pods cannot start is not: it would run as soon as they can."""
+    health = live.health
+    failed = health.status is HealthStatus.FAILED and health.reason not in NOT_STARTED
+    return manifest.ref.kind == "Job" and (failed or health.status is HealthStatus.CURRENT)
 
 
 def _is_known(manifest: Manifest, live: LiveObject, item: Item) -> bool:

@@ -53,6 +53,9 @@ class Rollout:
     ``failing`` says since when an object has been terminally bad, ``quiet`` since when it has not shown it (a crash
     loop looks well between two crashes), ``reasons`` for what. ``broken`` are the ones of the baseline that had
     failed outright. ``healthy_since`` starts the soak.
+    Of probes: ``well_since`` is since when all objects have been well, so that an answer can be about them;
+    ``failing_before`` are the questions (``probes.question_of``) that had failed before it began, ``tested`` those of
+    the Jobs that passed; ``unknown_since`` and ``unknown_s`` say for how long an answer could not be told.
     ``failure`` is the verdict once it is final and there was nothing safe to go back to.
     """
 
@@ -67,6 +70,11 @@ class Rollout:
     reasons: Mapping[ObjectRef, str] = field(default_factory=dict)
     broken: frozenset[ObjectRef] = frozenset()
     healthy_since: datetime | None = None
+    well_since: datetime | None = None
+    failing_before: frozenset[str] = frozenset()
+    tested: frozenset[str] = frozenset()
+    unknown_since: datetime | None = None
+    unknown_s: float = 0.0
     failure: str = ""
 
 
@@ -118,7 +126,9 @@ class Record:
     """All of it.
 
     ``current`` is the digest that was last begun: where the cluster is, or is going; ``warnings`` is what the API
-    server had to say about it. ``version`` is the store's token for compare-and-swap; empty = never saved.
+    server had to say about it, ``failing_probes`` are the questions of its probes that fail now, and ``wishes`` tells
+    the settings that its snapshot was kept with from any others.
+    ``version`` is the store's token for compare-and-swap; empty = never saved.
     """
 
     current: str = ""
@@ -130,6 +140,8 @@ class Record:
     suspended: Suspension | None = None
     corrections: Mapping[ObjectRef, tuple[datetime, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    failing_probes: frozenset[str] = frozenset()
+    wishes: str = ""
     version: str = ""
 
     @property
@@ -155,14 +167,17 @@ class Record:
     def begin(self, desired: Desired, rollout: Rollout, found: frozenset[ObjectRef] = frozenset()) -> Record:
         """Mean to apply a set: the inventory is the old one and the new one together, before the first write.
 
-        ``found`` are the objects that are there already.
+        ``found`` are the objects that are there already. What an earlier set brought and nobody kept is now this
+        one's: if it fails, they go with it.
         """
-        added = {
-            manifest.ref: Item(born=desired.digest, found=manifest.ref in found)
+        unproven = {
+            manifest.ref: replace(
+                self.inventory.get(manifest.ref, Item(found=manifest.ref in found)), born=desired.digest
+            )
             for manifest in desired.manifests
-            if manifest.ref not in self.inventory
+            if manifest.ref not in self.inventory or self.inventory[manifest.ref].born
         }
-        inventory = {**self.inventory, **added}
+        inventory = {**self.inventory, **unproven}
         for manifest in desired.manifests:
             if manifest.sensitive:
                 inventory[manifest.ref] = replace(inventory[manifest.ref], sensitive=True)

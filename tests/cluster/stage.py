@@ -34,12 +34,13 @@ SOAKLESS = "apiVersion: gitopsd.dev/v1\nkind: Environment\nhealth: {soak: 0s}\n"
 
 
 class HastyClock:
-    """``ports.Clock`` that runs ``factor`` times as fast."""
+    """``ports.Clock`` that runs ``factor`` times as fast, since ``began`` (of this machine's steady clock) or now."""
 
-    def __init__(self, factor: float) -> None:
+    def __init__(self, factor: float, began: float | None = None) -> None:
         self._factor = factor
-        self._began = time.monotonic()
-        self._start = datetime.now(UTC)  # noqa: TID251 — the real one, made faster
+        self._began = time.monotonic() if began is None else began
+        passed = timedelta(seconds=time.monotonic() - self._began)
+        self._start = datetime.now(UTC) - passed  # noqa: TID251 — the real one, made faster
 
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self.steady())

@@ -13,7 +13,7 @@ from gitopsd.core.plan import Action, Cause
 from gitopsd.core.planning import make_plan
 from gitopsd.core.record import Record, Trigger
 from gitopsd.core.target import Target
-from tests.make import BROKEN, CURRENT, NOON, ROLLING, desired, found, inventory, live, manifest, sight
+from tests.make import CURRENT, NOON, ROLLING, desired, found, inventory, live, manifest, sight
 
 WEB = manifest("Deployment", "web", {"image": "a"})
 REFUSAL = Problem(code="APPLY_INVALID", stage=Stage.VALIDATE, message="no")
@@ -261,13 +261,25 @@ def test_a_job_that_never_ran_is_run():
     assert only_change(plan(JOB, sight(JOB.ref, None, SAME), Record())).action is Action.CREATE
 
 
-@pytest.mark.parametrize("health", [CURRENT, BROKEN], ids=["succeeded", "failed"])
+OVER = Health(HealthStatus.FAILED, "BackoffLimitExceeded", "0/1 done")
+
+
+@pytest.mark.parametrize("health", [CURRENT, OVER], ids=["succeeded", "failed"])
 def test_a_finished_job_is_never_run_again_by_a_revert(health):
     older = Record(inventory={JOB.ref: Item(uid="uid-migrate", digest="bad")})
 
     made = plan(JOB, sight(JOB.ref, health, Refused(REFUSAL, immutable=True)), older, trigger=Trigger.REVERT)
 
     assert (made.changes, made.rejections) == ((), ())
+
+
+def test_a_job_whose_pods_could_not_start_is_not_left_to_start_one_day_after_a_revert():
+    older = Record(inventory={JOB.ref: Item(uid="uid-migrate", digest="bad")})
+    waits = Health(HealthStatus.FAILED, "ImagePullBackOff", "image not found")
+
+    made = plan(JOB, sight(JOB.ref, waits, Refused(REFUSAL, immutable=True)), older, trigger=Trigger.REVERT)
+
+    assert only_change(made).action is Action.RECREATE
 
 
 def test_an_unmanaged_object_is_left_alone():

@@ -35,6 +35,14 @@ def test_what_is_there_already_is_marked_as_found():
     assert record.inventory[CACHE.ref] == Item(born="new", found=True)
 
 
+def test_what_nobody_kept_is_of_the_newest_set_that_wants_it():
+    record = Record(inventory={**inventory(WEB, born=""), **inventory(CACHE, born="first")})
+
+    begun = record.begin(desired(WEB, CACHE), rollout())
+
+    assert (begun.inventory[WEB.ref].born, begun.inventory[CACHE.ref].born) == ("", "new")
+
+
 def test_an_answer_gives_the_object_its_identity_and_keeps_its_birth():
     record = Record().begin(desired(WEB), rollout())
 
