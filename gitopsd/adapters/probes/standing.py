@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gitopsd.adapters.probes.finding import Finding
-from gitopsd.core.probes import JobProbe, Probe, Probed, ProbeState
+from gitopsd.core.probes import JobProbe, Probe, Probed, ProbeState, question_of
 from gitopsd.core.record import Rollout, Trigger
 
 NEVER = float("inf")
@@ -40,7 +40,7 @@ class Standing:
     def fresh(cls, probe: Probe, rollout: Rollout | None, serial: int, at: Moment) -> Standing:
         """Return the standing of a probe that nobody asked yet. Its initial delay counts from the rollout's start."""
         probed = _at_first(probe, rollout, at)
-        is_never = isinstance(probe, JobProbe) and (rollout is None or rollout.trigger is not Trigger.COMMIT)
+        is_never = isinstance(probe, JobProbe) and (rollout is None or probed.state is ProbeState.PASS)
         return cls(
             probe=probe,
             probed=probed,
@@ -83,17 +83,24 @@ class Standing:
 
 def is_open(probe: Probe, rollout: Rollout | None) -> bool:
     """Whether it may be asked at all: a Job tests what has come up, once, in a rollout."""
-    return not isinstance(probe, JobProbe) or (rollout is not None and rollout.healthy_since is not None)
+    return not isinstance(probe, JobProbe) or (rollout is not None and rollout.well_since is not None)
 
 
 def _at_first(probe: Probe, rollout: Rollout | None, at: Moment) -> Probed:
     if not isinstance(probe, JobProbe):
         return Probed(name=probe.name, state=ProbeState.PENDING, message="not asked yet")
-    if rollout and rollout.trigger is not Trigger.COMMIT:
-        why = "not run: what was kept before is not tested again"
-        return Probed(name=probe.name, state=ProbeState.PASS, message=why, at=at.now)
+    if why_not := _why_no_job(probe, rollout):
+        return Probed(name=probe.name, state=ProbeState.PASS, message=why_not, at=at.now)
     why = "runs once all objects are well" if rollout else "runs once in each rollout"
     return Probed(name=probe.name, state=ProbeState.PENDING, message=why)
+
+
+def _why_no_job(probe: Probe, rollout: Rollout | None) -> str:
+    if rollout and rollout.trigger is not Trigger.COMMIT:
+        return "not run: what was kept before is not tested again"
+    if rollout and question_of(probe) in rollout.tested:
+        return "complete, before gitopsd was restarted"
+    return ""
 
 
 def _delay_s(probe: Probe, rollout: Rollout | None, at: Moment) -> float:

@@ -83,7 +83,7 @@ class Shop:
     def rollout(self, trigger: Trigger = Trigger.COMMIT, **more: Any) -> Rollout:
         """A rollout that has just begun, with all objects well."""
         now = self.clock.now()
-        wanted = {"started_at": now, "healthy_since": now, **more}
+        wanted = {"started_at": now, "well_since": now, **more}
         return Rollout(digest=DIGEST, revision=REVISION, trigger=trigger, **wanted)
 
     def bound(self, **bounds: Any) -> None:

@@ -97,7 +97,7 @@ def test_a_restart_finds_it_again(at_shop: Shop):
 
 def test_nothing_runs_while_objects_come_up_or_outside_a_rollout_or_on_the_way_back(at_shop: Shop):
     probe = smoke()
-    for rollout in (at_shop.rollout(healthy_since=None), None, at_shop.rollout(Trigger.REVERT)):
+    for rollout in (at_shop.rollout(well_since=None), None, at_shop.rollout(Trigger.REVERT)):
         at_shop.prober.forget(at_shop.environment.name)
         for _ in range(3):
             at_shop.prober.ask(at_shop.environment, at_shop.desired(probe), rollout)

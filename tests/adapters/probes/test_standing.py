@@ -9,7 +9,7 @@ import pytest
 from gitopsd.adapters.probes.finding import Finding
 from gitopsd.adapters.probes.standing import NEVER, Moment, Standing, is_open
 from gitopsd.core.model import Revision
-from gitopsd.core.probes import HttpProbe, JobProbe, Pace, ProbeState
+from gitopsd.core.probes import HttpProbe, JobProbe, Pace, ProbeState, question_of
 from gitopsd.core.record import Rollout, Trigger
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -116,7 +116,7 @@ def test_another_question_of_the_same_name_is_another_probe():
     ("of", "may_run"),
     [
         pytest.param(rollout(), False, id="while objects are still coming up"),
-        pytest.param(rollout(healthy_since=NOON), True, id="once all are well"),
+        pytest.param(rollout(well_since=NOON), True, id="once all are well"),
         pytest.param(None, False, id="outside a rollout"),
     ],
 )
@@ -127,10 +127,16 @@ def test_a_job_runs_when_all_is_up(of, may_run):
 
 @pytest.mark.parametrize("trigger", [Trigger.REVERT, Trigger.ROLLBACK])
 def test_going_back_runs_no_job(trigger):
-    standing = fresh(JOB, rollout(trigger, healthy_since=NOON))
+    standing = fresh(JOB, rollout(trigger, well_since=NOON))
 
     assert (standing.probed.state, standing.due_s) == (PASS, NEVER)
     assert "not run" in standing.probed.message
+
+
+def test_a_job_that_has_passed_is_not_run_again_after_a_restart():
+    standing = fresh(JOB, rollout(well_since=NOON, tested=frozenset({question_of(JOB)})))
+
+    assert (standing.probed.state, standing.due_s) == (PASS, NEVER)
 
 
 def test_a_job_is_never_due_outside_a_rollout():
