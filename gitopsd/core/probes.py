@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import TypeAlias
+
+import msgspec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,12 @@ class CelProbe:
 
 Probe: TypeAlias = HttpProbe | PrometheusProbe | JobProbe | CelProbe
 PROBES_MAX = 20
+
+
+def question_of(probe: Probe) -> str:
+    """Return what tells this question from any other, however often it is asked: its name, type and words, hashed."""
+    asked = msgspec.json.encode([type(probe).__name__, replace(probe, pace=Pace())])
+    return sha256(asked).hexdigest()
 
 
 class ProbeState(StrEnum):
