@@ -11,6 +11,8 @@ from gitopsd.core.record import Rollout, Trigger
 
 NEVER = float("inf")
 
+_JOB_WAITS = "runs once all objects are well"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
@@ -39,11 +41,10 @@ class Standing:
     @classmethod
     def fresh(cls, probe: Probe, rollout: Rollout | None, serial: int, at: Moment) -> Standing:
         """Return the standing of a probe that nobody asked yet. Its initial delay counts from the rollout's start."""
-        probed = _at_first(probe, rollout, at)
-        is_never = isinstance(probe, JobProbe) and (rollout is None or probed.state is ProbeState.PASS)
+        is_never = isinstance(probe, JobProbe) and _why_no_job(probe, rollout)
         return cls(
             probe=probe,
-            probed=probed,
+            probed=_at_first(probe, rollout),
             serial=serial,
             due_s=NEVER if is_never else at.steady_s + _delay_s(probe, rollout, at),
             wanted_s=at.steady_s,
@@ -86,21 +87,19 @@ def is_open(probe: Probe, rollout: Rollout | None) -> bool:
     return not isinstance(probe, JobProbe) or (rollout is not None and rollout.well_since is not None)
 
 
-def _at_first(probe: Probe, rollout: Rollout | None, at: Moment) -> Probed:
+def _at_first(probe: Probe, rollout: Rollout | None) -> Probed:
     if not isinstance(probe, JobProbe):
         return Probed(name=probe.name, state=ProbeState.PENDING, message="not asked yet")
-    if why_not := _why_no_job(probe, rollout):
-        return Probed(name=probe.name, state=ProbeState.PASS, message=why_not, at=at.now)
-    why = "runs once all objects are well" if rollout else "runs once in each rollout"
-    return Probed(name=probe.name, state=ProbeState.PENDING, message=why)
+    return Probed(name=probe.name, state=ProbeState.PENDING, message=_why_no_job(probe, rollout) or _JOB_WAITS)
 
 
-def _why_no_job(probe: Probe, rollout: Rollout | None) -> str:
-    if rollout and rollout.trigger is not Trigger.COMMIT:
+def _why_no_job(probe: JobProbe, rollout: Rollout | None) -> str:
+    """Say why the Job is not to be run; empty = it is, in its time."""
+    if rollout is None:
+        return "runs once in each rollout"
+    if rollout.trigger is not Trigger.COMMIT:
         return "not run: what was kept before is not tested again"
-    if rollout and question_of(probe) in rollout.tested:
-        return "complete, before gitopsd was restarted"
-    return ""
+    return "complete" if question_of(probe) in rollout.tested else ""
 
 
 def _delay_s(probe: Probe, rollout: Rollout | None, at: Moment) -> float:

@@ -129,14 +129,14 @@ def test_a_job_runs_when_all_is_up(of, may_run):
 def test_going_back_runs_no_job(trigger):
     standing = fresh(JOB, rollout(trigger, well_since=NOON))
 
-    assert (standing.probed.state, standing.due_s) == (PASS, NEVER)
+    assert (standing.probed.at, standing.due_s) == (None, NEVER)
     assert "not run" in standing.probed.message
 
 
 def test_a_job_that_has_passed_is_not_run_again_after_a_restart():
     standing = fresh(JOB, rollout(well_since=NOON, tested=frozenset({question_of(JOB)})))
 
-    assert (standing.probed.state, standing.due_s) == (PASS, NEVER)
+    assert (standing.probed.message, standing.due_s) == ("complete", NEVER)
 
 
 def test_a_job_is_never_due_outside_a_rollout():
