@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from gitopsd.core.health import Reason, is_good, public_word
@@ -101,6 +103,35 @@ def test_h3_a_pod_that_cannot_come_up_fails_its_deployment_long_before_the_deadl
 
     assert (health.reason, health.message[:9]) == (reason, "0/1 ready")
     assert words in health.message
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"])
+def test_h3_a_pod_that_cannot_come_up_fails_what_it_belongs_to(on_kwok, kind):
+    body = _of_kind(on_kwok, kind, "rig.test/web:missing")
+    on_kwok.run(body)
+
+    health = wait_for("it to fail", lambda: _of_status(on_kwok, body, FAILED), deadline_s=60)
+
+    assert health.reason == Reason.IMAGE_PULL
+    assert re.fullmatch(r"0/1 .*; one-\S+: image not found: rig.test/web:missing", health.message)
+
+
+def test_h3_old_pods_that_crash_do_not_fail_the_fix(on_kwok):
+    body = on_kwok.deployment(image="rig.test/web:crash", replicas=1)
+    on_kwok.run(body)
+    wait_for("it to fail", lambda: _of_status(on_kwok, body, FAILED), deadline_s=60)
+
+    fix = on_kwok.deployment(image="rig.test/web:slow", replicas=1)
+    on_kwok.run(fix)
+
+    seen = set()
+
+    def is_current():
+        seen.add(_health(on_kwok, fix).status)
+        return CURRENT in seen
+
+    wait_for("the fix to be current", is_current, deadline_s=60)
+    assert seen == {IN_PROGRESS, CURRENT}
 
 
 def test_h4_a_deployment_that_missed_its_own_deadline_has_failed(on_kwok):
@@ -217,7 +248,18 @@ def _report(world, status):
 
 
 def _updated_by_hand(world, kind, image):
-    labels = {"app": "by-hand"}
-    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": image}]}}
-    spec = {"selector": {"matchLabels": labels}, "template": template, "updateStrategy": {"type": "OnDelete"}}
-    return world.named("apps/v1", kind, "by-hand") | {"spec": spec}
+    body = _of_kind(world, kind, image)
+    return body | {"spec": body["spec"] | {"updateStrategy": {"type": "OnDelete"}}}
+
+
+def _of_kind(world, kind, image):
+    """The kind with one pod, however it wants that to be said."""
+    labels, pod = {"app": "one"}, {"containers": [{"name": "app", "image": image}]}
+    if kind == "Job":
+        return world.named("batch/v1", kind, "one") | {
+            "spec": {"template": {"spec": {**pod, "restartPolicy": "Never"}}}
+        }
+    is_old = kind == "ReplicationController"
+    selector = labels if is_old else {"matchLabels": labels}
+    spec = {"selector": selector, "template": {"metadata": {"labels": labels}, "spec": pod}}
+    return world.named("v1" if is_old else "apps/v1", kind, "one") | {"spec": spec}

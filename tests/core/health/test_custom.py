@@ -154,11 +154,17 @@ def test_a_kind_nobody_told_us_about(body, expected):
         pytest.param(None, id="no status"),
         pytest.param({}, id="an empty status"),
         pytest.param({"conditions": []}, id="no conditions"),
+        pytest.param({"conditions": [], "observedGeneration": 1}, id="no conditions, but seen"),
     ],
 )
 def test_what_has_said_nothing_may_be_silent_for_ever(status):
     health = assess(widget(status))
     assert (health.status, health.reason) == (IN_PROGRESS, Reason.NO_STATUS)
+
+
+def test_replicas_that_are_all_there_say_so():
+    counts = {"updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2}
+    assert assess(widget({**counts, "conditions": []}, {"replicas": 2})).message == "2/2 ready"
 
 
 def test_a_controllers_own_reason_and_message_are_passed_on():
