@@ -9,31 +9,36 @@ from typing import Annotated
 import typer
 
 from gitopsd import __version__
-from gitopsd.cli.directory import files_of
+from gitopsd.cli.directory import rendered
 from gitopsd.cli.exits import Exit
 from gitopsd.cli.objects import objects_in
 from gitopsd.cli.output import Output, OutputOption, emit, emit_line, emit_names, emit_table, tell
 from gitopsd.core.fields import text
 from gitopsd.core.health import assess_all, public_word
-from gitopsd.core.manifests.directory import desired_from
+from gitopsd.core.manifests.problems import refuse_any
 from gitopsd.core.manifests.validate import Findings, findings_of, rendered_json
-from gitopsd.core.model import Body, Health, Json, Revision
+from gitopsd.core.model import Body, Health, Json
 from gitopsd.core.status.shown import present, problem_json
 
 DirectoryArgument = Annotated[Path, typer.Argument(help="An environment's directory.", metavar="DIR")]
+AgeKeyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--age-key-file", envvar="SOPS_AGE_KEY_FILE", help="Age keys that open what is encrypted.", metavar="FILE"
+    ),
+]
 
-_NOWHERE = Revision(ref="", commit="")
 _FOREIGN = "FOREIGN_ANNOTATION_"
 
 
-def render(directory: DirectoryArgument, output: OutputOption = Output.YAML) -> None:
+def render(directory: DirectoryArgument, age_key_file: AgeKeyOption = None, output: OutputOption = Output.YAML) -> None:
     """Print the objects that a directory renders to; -o json is the canonical form that digests are made of."""
-    name, files = files_of(directory)
+    found = rendered(directory, age_key_file)
+    refuse_any(found.problems)
+    manifests = [written.manifest for written in found.objects]
     if output is Output.JSON:
-        print(rendered_json(name, files).decode())
-        return
-    manifests = desired_from(_NOWHERE, name, files).manifests
-    if output is Output.NAME:
+        print(rendered_json(found).decode())
+    elif output is Output.NAME:
         emit_names(str(manifest.ref) for manifest in manifests)
     elif output is Output.YAML:
         for manifest in manifests:
@@ -43,9 +48,11 @@ def render(directory: DirectoryArgument, output: OutputOption = Output.YAML) -> 
         emit_table(("OBJECT", "WRITTEN"), [(str(one.ref), str(one.origin)) for one in manifests])
 
 
-def validate(directory: DirectoryArgument, output: OutputOption = Output.TABLE) -> None:
+def validate(
+    directory: DirectoryArgument, age_key_file: AgeKeyOption = None, output: OutputOption = Output.TABLE
+) -> None:
     """Say everything that is wrong with a directory, and which annotations of other tools act."""
-    found = findings_of(*files_of(directory))
+    found = findings_of(rendered(directory, age_key_file))
     if output in (Output.JSON, Output.YAML):
         emit(_findings_json(found), output)
     elif output is Output.NAME:

@@ -208,6 +208,19 @@ class PrometheusConfig(_Strict):
         return self
 
 
+class RenderConfig(_Strict):
+    """Where the programs that render lie; empty = whatever is on PATH."""
+
+    kustomize: File | None = None
+    helm: File | None = None
+
+    @property
+    def programs(self) -> Mapping[str, Path]:
+        """The ones that are named, by their names."""
+        named = {"kustomize": self.kustomize, "helm": self.helm}
+        return {name: path for name, path in named.items() if path}
+
+
 class ServerConfig(_Strict):
     """Where people ask. From other machines only who can show a token that the cluster knows.
 
@@ -267,6 +280,7 @@ class Config(BaseSettings):
     cacheDir: File = Field(default_factory=_default_cache)  # noqa: N815
     workers: Annotated[int, Field(ge=1, le=64)] = 4
     prometheus: PrometheusConfig = PrometheusConfig()
+    render: RenderConfig = RenderConfig()
     server: ServerConfig = ServerConfig()
     leaderElection: LeaderConfig = LeaderConfig()  # noqa: N815
 

@@ -13,7 +13,7 @@ from gitopsd.adapters.authority import KubernetesAuthority
 from gitopsd.adapters.cluster import KubernetesCluster, Limits, Transport, credentials
 from gitopsd.adapters.git import GitSource, GitSourceSettings
 from gitopsd.adapters.leader import Candidate, Elector
-from gitopsd.adapters.render import PlainRenderer
+from gitopsd.adapters.render import DirectoryRenderer, Larder, Unopened, Workshop
 from gitopsd.adapters.store import ClusterStore
 from gitopsd.config import Config, SourceConfig, expand, literal
 from gitopsd.core.errors import SourceError
@@ -153,7 +153,7 @@ def wire(config: Config, clock: Clock, road: Callable[..., Transport] = Transpor
     cluster, store = KubernetesCluster(transport, clock), ClusterStore(transport, config.namespace)
     ports = Ports(
         source=timed(source, times),
-        renderer=timed(PlainRenderer(source.read), times),
+        renderer=timed(_renderer(source, config), times),
         cluster=timed(cluster, times),
         store=timed(store, times),
         claims=claims,
@@ -171,6 +171,11 @@ def wire(config: Config, clock: Clock, road: Callable[..., Transport] = Transpor
         times=times,
         ports=ports,
     )
+
+
+def _renderer(source: Sources, config: Config) -> DirectoryRenderer:
+    workshop = Workshop(config.cacheDir / "jail", config.render.programs)
+    return DirectoryRenderer(Larder(source, Unopened(), workshop))
 
 
 def _source(one: SourceConfig, config: Config, clock: Clock) -> GitSource:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from gitopsd.cli.app import run_command
+from rig.binaries import build
 from tests.cli.terminal import on_a_terminal
 
 FIXTURES = Path(__file__).parent.parent.parent.parent / "shared" / "fixtures"
@@ -121,7 +122,11 @@ def test_validate_finds_every_problem_with_its_place_and_a_hint(run, directory):
     [
         pytest.param(lambda at: (at / "link.yaml").symlink_to(at / "web.yaml"), "GIT_SYMLINK", id="a symlink"),
         pytest.param(lambda at: [one.unlink() for one in at.rglob("*.yaml")], "EMPTY_ENVIRONMENT", id="nothing in it"),
-        pytest.param(lambda at: (at / "Chart.yaml").write_text("name: x\n"), "RENDERER_UNSUPPORTED", id="a chart"),
+        pytest.param(
+            lambda at: (at / "kustomization.yaml").write_text("resources: [https://example.com/a.yaml]\n"),
+            "KUSTOMIZE_REMOTE",
+            id="a remote base",
+        ),
         pytest.param(lambda at: (at / "again.yaml").write_text(CONFIG), "DUPLICATE_OBJECT", id="an object twice"),
     ],
 )
@@ -141,7 +146,8 @@ def test_a_directory_that_is_not_there_is_a_usage_error(run, tmp_path):
 
 @needs_fixtures
 @pytest.mark.parametrize("name", ["online-boutique/kubernetes-manifests", "kube-prometheus/manifests"])
-def test_real_directories_render(run, name):
+def test_real_directories_render(run, name, monkeypatch):
+    monkeypatch.setenv("GITOPSD_RENDER__KUSTOMIZE", str(build(("kustomize",))["kustomize"]))
     ended = run("render", str(FIXTURES / "real" / name), "-o", "json")
 
     assert ended.returncode == 0, ended.stderr

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitopsd.core.status.words import Phase, phase
+from rig.binaries import build
 from rig.cluster import Nodes
 from rig.lifecycle import Wish, down, up
 from rig.programs import myself
@@ -29,6 +30,7 @@ def test_an_online_shop_becomes_healthy_and_is_then_left_alone(stage):
     shop = files_below(REAL / "online-boutique" / "kubernetes-manifests")
     settings = f"apiVersion: gitopsd.dev/v1\nkind: Environment\nnamespace: {stage.namespace}\nhealth: {{soak: 1s}}\n"
     stage.commit({**shop, "gitopsd.yaml": settings})
+    stage.extra_config = f"render: {{kustomize: {build(('kustomize',))['kustomize']}}}\n"
 
     first = stage.once(120)
     begin = stage.audit.position()

@@ -1,5 +1,9 @@
 """Turns a directory of a revision into its objects: as it is, by kustomize or by helm. Nothing else runs those."""
 
-from gitopsd.adapters.render.plain import PlainRenderer
+from gitopsd.adapters.render.ingredients import Directories, Larder
+from gitopsd.adapters.render.renderer import DirectoryRenderer, Room
+from gitopsd.adapters.render.turns import Turns
+from gitopsd.adapters.render.unopened import Unopened
+from gitopsd.adapters.render.workshop import Workshop
 
-__all__ = ["PlainRenderer"]
+__all__ = ["Directories", "DirectoryRenderer", "Larder", "Room", "Turns", "Unopened", "Workshop"]

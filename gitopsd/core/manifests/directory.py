@@ -1,4 +1,4 @@
-"""The files of an environment's directory become its desired set: whole, or not at all.
+"""What was rendered for an environment's directory becomes its desired set: whole, or not at all.
 
 An empty set is always an error: no commit may take everything away by accident.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gitopsd.core.errors import Problem, RenderError, Stage
 from gitopsd.core.manifests.canonical import canonical_set, digest_of
-from gitopsd.core.manifests.layout import lay_out
+from gitopsd.core.manifests.layout import Layout, lay_out, refuse_too_much
 from gitopsd.core.manifests.objects import FileContent, Written, read_file
 from gitopsd.core.manifests.problems import duplicate_problems, refuse_any
 from gitopsd.core.manifests.settings_file import parse_settings
@@ -38,12 +38,20 @@ class Rendered:
 def desired_from(
     revision: Revision, directory: str, files: Iterable[File], read: Callable[[File], FileContent] = read_file
 ) -> Desired:
-    """Return the desired set that these files of the directory make. ``read`` may remember what it has read before.
+    """Return the desired set that these files of the directory make as they are.
 
     Raises:
         RenderError: with every problem of every file.
     """
-    rendered = read_directory(directory, files, read)
+    return desired_of(revision, read_directory(directory, files, read))
+
+
+def desired_of(revision: Revision, rendered: Rendered) -> Desired:
+    """Return the desired set.
+
+    Raises:
+        RenderError: with every problem found.
+    """
     refuse_any(rendered.problems)
     return Desired(
         revision=revision,
@@ -55,24 +63,46 @@ def desired_from(
 
 
 def read_directory(directory: str, files: Iterable[File], read: Callable[[File], FileContent] = read_file) -> Rendered:
-    """Return all that the directory says, right and wrong."""
+    """Return all that the directory says when its files are read as they are, right and wrong."""
     try:
-        layout = lay_out(directory, files)
+        return read_plain(directory, lay_out(directory, files), read)
     except RenderError as error:
-        return Rendered(objects=(), settings=Settings(), problems=error.problems)
-    settings = Settings()
-    problems: list[Problem] = []
-    if layout.settings:
-        try:
-            settings = parse_settings(layout.settings)
-        except RenderError as error:
-            problems += error.problems
-    contents = [read(file) for file in layout.manifests]
+        return refused(error)
+
+
+def read_plain(directory: str, layout: Layout, read: Callable[[File], FileContent] = read_file) -> Rendered:
+    """Return all that the directory's manifests say as they are. ``read`` may remember what it has read before.
+
+    Raises:
+        RenderError: there are too many of them.
+    """
+    refuse_too_much(layout.manifests, directory)
+    return assemble(directory, layout.settings, [read(file) for file in layout.manifests])
+
+
+def assemble(
+    directory: str, settings: File | None, contents: Iterable[FileContent], warnings: Iterable[Problem] = ()
+) -> Rendered:
+    """Return what these contents make together, beside the directory's ``gitopsd.yaml``."""
+    contents = tuple(contents)
+    wishes, problems = _settings_of(settings)
     problems += [problem for content in contents for problem in content.problems]
     objects = sorted((written for content in contents for written in content.objects), key=_order)
     problems += duplicate_problems(written.manifest for written in objects)
     problems += _count_problems(objects, problems, directory)
-    return Rendered(objects=tuple(objects), settings=settings, problems=tuple(problems), warnings=layout.warnings)
+    return Rendered(objects=tuple(objects), settings=wishes, problems=tuple(problems), warnings=tuple(warnings))
+
+
+def refused(error: RenderError) -> Rendered:
+    """Return what is left of a directory that could not be rendered: why."""
+    return Rendered(objects=(), settings=Settings(), problems=error.problems)
+
+
+def _settings_of(file: File | None) -> tuple[Settings, list[Problem]]:
+    try:
+        return parse_settings(file) if file else Settings(), []
+    except RenderError as error:
+        return Settings(), list(error.problems)
 
 
 def _order(written: Written) -> tuple[str, str, str, str, str, int]:
@@ -82,7 +112,7 @@ def _order(written: Written) -> tuple[str, str, str, str, str, int]:
 
 def _count_problems(objects: Sequence[Written], before: Sequence[Problem], directory: str) -> Iterator[Problem]:
     if not objects and not before:
-        message = "no file of this directory holds an object"
+        message = "nothing in this directory renders to an object"
         hint = "to take an environment down, remove it from gitopsd's configuration"
         yield Problem(code="EMPTY_ENVIRONMENT", stage=Stage.RENDER, message=message, hint=hint, file=directory)
     if len(objects) > OBJECTS_MAX:

@@ -1,60 +1,95 @@
-"""Which files of an environment's directory are manifests: a rule that anybody can say by heart.
+"""What the files of an environment's directory are to us: its settings, its recipe, its manifests.
 
-``.yaml``, ``.yml`` and ``.json`` in any case, in the directory and below it; not what is hidden, not READMEs,
-not what editors leave behind, not ``gitopsd.yaml``.
+Manifests, by a rule that anybody can say by heart: ``.yaml``, ``.yml`` and ``.json`` in any case, in the directory and
+below it; not what is hidden, not READMEs, not what editors leave behind, not ``gitopsd.yaml``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitopsd.core.errors import Problem, RenderError, Stage
-from gitopsd.core.manifests.kustomization import listed_files
+from gitopsd.core.manifests.kustomization import kustomization_among, only_one
 from gitopsd.core.manifests.problems import refuse_any
+from gitopsd.core.manifests.recipe_section import recipe_written
 from gitopsd.core.model import File
+from gitopsd.core.recipes import Helm, Kustomize, Plain, Recipe
 
 FILES_MAX = 5_000
 BYTES_MAX = 16 * 1024 * 1024
 
 _ENDINGS = (".yaml", ".yml", ".json")
 _SETTINGS = ("gitopsd.yaml", "gitopsd.yml")
-_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "kustomization")
-_CHART = ("chart.yaml", "chart.yml")
+_CHART = "Chart.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """What an environment's directory holds for us."""
+    """What an environment's directory holds for us. ``manifests`` are what ``Plain`` renders."""
 
-    manifests: tuple[File, ...]
+    recipe: Recipe
     settings: File | None
-    warnings: tuple[Problem, ...] = ()
+    manifests: tuple[File, ...]
 
 
 def lay_out(directory: str, files: Iterable[File]) -> Layout:
     """Sort the files of the directory by what they are.
 
     Raises:
-        RenderError: the directory needs a renderer that this build does not have, or is too large.
+        RenderError: it cannot be told what renders the directory.
     """
     below = {_relative(directory, file.path): file for file in files}
-    top = {path.lower(): file for path, file in below.items() if "/" not in path}
-    _refuse_charts(top)
-    settings = _only_one([top[name] for name in _SETTINGS if name in top], "SETTINGS_TWICE")
-    kustomization = _only_one([top[name] for name in _KUSTOMIZATIONS if name in top], "KUSTOMIZATION_TWICE")
-    manifests = {path: file for path, file in sorted(below.items()) if _is_manifest(path)}
-    warnings: tuple[Problem, ...] = ()
-    listed = listed_files(kustomization, manifests) if kustomization else None
-    if kustomization and listed is not None:
-        manifests = {path: file for path, file in manifests.items() if path in listed}
-        warnings = (_ignored(kustomization, len(listed)),)
-    _refuse_too_much(list(manifests.values()), directory)
-    return Layout(manifests=tuple(manifests.values()), settings=settings, warnings=warnings)
+    settings = settings_among(directory, below.values())
+    recipe = _recipe_written(settings) or _recipe_of({path: file for path, file in below.items() if "/" not in path})
+    manifests = tuple(file for path, file in sorted(below.items()) if _is_manifest(path))
+    return Layout(recipe=recipe, settings=settings, manifests=manifests)
+
+
+def settings_among(directory: str, files: Iterable[File]) -> File | None:
+    """Return the directory's ``gitopsd.yaml``.
+
+    Raises:
+        RenderError: there are two.
+    """
+    return only_one([file for file in files if _relative(directory, file.path).lower() in _SETTINGS], "SETTINGS_TWICE")
+
+
+def refuse_too_much(files: Sequence[File], directory: str) -> None:
+    """Return if these are no more files and bytes than one environment may be rendered from.
+
+    Raises:
+        RenderError: they are.
+    """
+    size = sum(len(file.content) for file in files)
+    messages = []
+    if len(files) > FILES_MAX:
+        messages.append(f"{len(files)} files; {FILES_MAX} are the most")
+    if size > BYTES_MAX:
+        messages.append(f"{size} bytes; {BYTES_MAX} are the most")
+    refuse_any([_problem("ENVIRONMENT_TOO_LARGE", message, "split the environment", directory) for message in messages])
 
 
 def _relative(directory: str, path: str) -> str:
     return path.removeprefix(f"{directory}/") if directory else path
+
+
+def _recipe_written(settings: File | None) -> Recipe | None:
+    try:
+        return recipe_written(settings) if settings else None
+    except RenderError:
+        # Whoever parses the settings tells it, among all else that is wrong with them, and nothing is rendered.
+        return None
+
+
+def _recipe_of(top: Mapping[str, File]) -> Recipe:
+    kustomization, chart = kustomization_among(top.values()), top.get(_CHART)
+    if kustomization and chart:
+        message = f"{chart.path} and {kustomization.path} both render this directory"
+        raise RenderError(_problem("RECIPE_AMBIGUOUS", message, "say which under render in gitopsd.yaml", chart.path))
+    if kustomization:
+        return Kustomize()
+    return Helm() if chart else Plain()
 
 
 def _is_manifest(path: str) -> bool:
@@ -66,45 +101,5 @@ def _is_manifest(path: str) -> bool:
     return name.endswith(_ENDINGS)
 
 
-def _only_one(found: Sequence[File], code: str) -> File | None:
-    if len(found) > 1:
-        message = f"{found[0].path} and {found[1].path} say the same thing"
-        raise RenderError(Problem(code=code, stage=Stage.RENDER, message=message, hint="keep one", file=found[1].path))
-    return found[0] if found else None
-
-
-def _refuse_charts(top: dict[str, File]) -> None:
-    for name in _CHART:
-        if name in top:
-            message = "this is a Helm chart; this build renders plain directories only"
-            hint = "commit what helm template prints"
-            raise RenderError(
-                Problem(
-                    code="RENDERER_UNSUPPORTED", stage=Stage.RENDER, message=message, hint=hint, file=top[name].path
-                )
-            )
-
-
-def _ignored(kustomization: File, count: int) -> Problem:
-    return Problem(
-        code="KUSTOMIZATION_IGNORED",
-        stage=Stage.RENDER,
-        message=f"only lists plain files, so exactly those {count} are read as they are",
-        file=kustomization.path,
-    )
-
-
-def _refuse_too_much(manifests: Sequence[File], directory: str) -> None:
-    size = sum(len(file.content) for file in manifests)
-    problems = []
-    if len(manifests) > FILES_MAX:
-        problems.append(f"{len(manifests)} files with manifests; {FILES_MAX} are the most")
-    if size > BYTES_MAX:
-        problems.append(f"{size} bytes of manifests; {BYTES_MAX} are the most")
-    hint = "split the environment"
-    refuse_any(
-        [
-            Problem(code="ENVIRONMENT_TOO_LARGE", stage=Stage.RENDER, message=message, hint=hint, file=directory)
-            for message in problems
-        ]
-    )
+def _problem(code: str, message: str, hint: str, file: str) -> Problem:
+    return Problem(code=code, stage=Stage.RENDER, message=message, hint=hint, file=file)

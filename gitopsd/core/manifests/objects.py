@@ -6,8 +6,9 @@ all files can be told at once; whoever assembles a set refuses it if there is an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from gitopsd.core.errors import Problem, RenderError
 from gitopsd.core.manifests import strict_json, yaml
@@ -22,7 +23,11 @@ from gitopsd.core.model import Body, File, Json, Manifest, ObjectRef, Origin
 from gitopsd.core.sops.gate import place_of_ciphertext
 
 OBJECT_BYTES_MAX = 1_500_000
+OUTPUT_BYTES_MAX = 16 * 1024 * 1024
 OWN_GROUP = "gitopsd.dev"
+
+# An object in words (empty = not known) and its line in the output, to where somebody wrote it.
+Placed: TypeAlias = Callable[[str, int], Origin]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,39 @@ def read_file(file: File) -> FileContent:
     try:
         text = read_text(file.path, file.content)
         parse = strict_json.parse if file.path.lower().endswith(".json") else yaml.parse
-        documents = parse(text)
+        return _content_of(text, parse(text))
     except RenderError as error:
         return FileContent(problems=error.problems)
+
+
+def read_output(output: bytes, placed: Placed) -> FileContent:
+    """Return what a tool printed, by the same reading and the same checks as a file that somebody wrote.
+
+    ``placed`` says where what stands at a line of the output was written; no line of the output itself is ever told.
+    """
+    try:
+        text = read_text("", output, OUTPUT_BYTES_MAX)
+        content = _content_of(text, yaml.parse(text))
+    except RenderError as error:
+        content = FileContent(problems=error.problems)
+    return FileContent(
+        objects=tuple(_placed(written, placed) for written in content.objects),
+        problems=tuple(_placed_problem(problem, placed) for problem in content.problems),
+    )
+
+
+def _placed(written: Written, placed: Placed) -> Written:
+    manifest = written.manifest
+    origin = placed(str(manifest.ref), manifest.origin.line)
+    return Written(replace(manifest, origin=origin), written.canonical)
+
+
+def _placed_problem(problem: Problem, placed: Placed) -> Problem:
+    origin = placed(problem.ref, problem.line)
+    return replace(problem, file=origin.file, line=origin.line)
+
+
+def _content_of(text: TextFile, documents: Sequence[yaml.Document]) -> FileContent:
     reader = _Reader(text)
     for document in documents:
         reader.read(document)
@@ -142,8 +177,8 @@ def _ref(body: Body) -> tuple[ObjectRef, str]:
 def _foreign_faults(body: Body) -> Iterator[Fault]:
     group = str(body.get("apiVersion")).partition("/")[0]
     if group == KUSTOMIZE_GROUP:
-        hint = "commit what kustomize build prints"
-        yield Fault("RENDERER_UNSUPPORTED", "this build renders plain directories only", (), hint)
+        hint = "put a kustomization.yaml at the root of the environment's directory, or name this one in gitopsd.yaml"
+        yield Fault("KUSTOMIZATION_MISPLACED", "this is for kustomize, which does not render here", (), hint)
     if group == OWN_GROUP:
         hint = "its settings are in one gitopsd.yaml at the root of the environment's directory"
         yield Fault("SETTINGS_MISPLACED", "this is for gitopsd, not for the cluster", (), hint)

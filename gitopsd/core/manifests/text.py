@@ -37,15 +37,15 @@ class TextFile:
         return Problem(code=code, stage=Stage.RENDER, message=message, hint=hint, ref=ref, file=self.path, line=line)
 
 
-def read_text(path: str, content: bytes) -> TextFile:
+def read_text(path: str, content: bytes, bytes_max: int = FILE_BYTES_MAX) -> TextFile:
     """Return the file as text.
 
     Raises:
         RenderError: it is too large, not UTF-8, or only stands for a file that is elsewhere.
     """
     blank = TextFile(path, "")
-    if len(content) > FILE_BYTES_MAX:
-        message = f"the file has {len(content)} bytes; {FILE_BYTES_MAX} are the most"
+    if len(content) > bytes_max:
+        message = f"the file has {len(content)} bytes; {bytes_max} are the most"
         raise RenderError(blank.problem("FILE_TOO_LARGE", message, hint="split it"))
     if content.startswith(_LFS_START):
         hint = "keep manifests out of Git LFS (.gitattributes)"

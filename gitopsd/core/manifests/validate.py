@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from gitopsd.core.errors import Problem, RenderError, Stage
 from gitopsd.core.manifests.canonical import canonical_set
-from gitopsd.core.manifests.directory import read_directory
+from gitopsd.core.manifests.directory import Rendered
 from gitopsd.core.manifests.intents import foreign_annotations
 from gitopsd.core.manifests.problems import refuse_any
 from gitopsd.core.manifests.scopes import is_cluster_scoped
-from gitopsd.core.model import File, Manifest
+from gitopsd.core.model import Manifest
 from gitopsd.core.order import needs
 
 
@@ -24,21 +24,19 @@ class Findings:
     warnings: tuple[Problem, ...]
 
 
-def findings_of(directory: str, files: Iterable[File]) -> Findings:
-    """Return everything there is to say about the directory, without a cluster."""
-    rendered = read_directory(directory, files)
+def findings_of(rendered: Rendered) -> Findings:
+    """Return everything there is to say about a directory, without a cluster."""
     foreign = (problem for written in rendered.objects for problem in _foreign(written.manifest))
     problems = rendered.problems or _order_problems(written.manifest for written in rendered.objects)
     return Findings(objects=len(rendered.objects), problems=problems, warnings=(*rendered.warnings, *foreign))
 
 
-def rendered_json(directory: str, files: Iterable[File]) -> bytes:
-    """Return the directory's objects as one canonical JSON array, in ref order.
+def rendered_json(rendered: Rendered) -> bytes:
+    """Return a directory's objects as one canonical JSON array, in ref order.
 
     Raises:
         RenderError: with every problem found.
     """
-    rendered = read_directory(directory, files)
     refuse_any(rendered.problems)
     return canonical_set(written.canonical for written in rendered.objects)
 

@@ -6,12 +6,15 @@ import threading
 
 import pytest
 
-from gitopsd.adapters.render import PlainRenderer
+from gitopsd.adapters.render import DirectoryRenderer, Larder, Room, Unopened
+from gitopsd.adapters.render.tool import Tool
 from gitopsd.core.errors import Problem, RenderError, SourceError, Stage
 from gitopsd.core.model import Environment, File, Revision, Wanted
+from gitopsd.core.recipes import Recipe
 from gitopsd.ports import Renderer
 
 STAGING = Environment(name="staging", source="s", path="env/staging")
+PRODUCTION = Environment(name="production", source="s", path="env/production")
 SILENCE = SourceError(Problem(code="SOURCE_UNAVAILABLE", stage=Stage.FETCH, message="no answer"))
 
 
@@ -26,12 +29,24 @@ class FakeFiles:
         self.trees = trees
         self.reads: list[str] = []
 
-    def __call__(self, _: Environment, wanted: Wanted) -> tuple[File, ...]:
+    def read(self, environment: Environment, wanted: Wanted, directory: str | None = None) -> tuple[File, ...]:
         self.reads.append(wanted.tree)
-        found = self.trees[wanted.tree]
+        found = self.trees[f"{environment.name} {wanted.tree}" if environment is PRODUCTION else wanted.tree]
         if isinstance(found, Exception):
             raise found
         return found
+
+    def tree(self, environment: Environment, wanted: Wanted, directory: str) -> str | None:
+        raise AssertionError("a plain directory has no other")
+
+
+class NoTools:
+    def tool_for(self, recipe: type[Recipe]) -> Tool | None:
+        raise AssertionError("a plain directory needs none")
+
+
+def plain(files: FakeFiles, **room: int) -> DirectoryRenderer:
+    return DirectoryRenderer(Larder(files, Unopened(), NoTools()), room=Room(**room))
 
 
 def wanted(tree: str, commit: str = "c") -> Wanted:
@@ -50,7 +65,7 @@ def names(desired) -> list[str]:
 
 
 def test_it_renders_the_files_it_is_given():
-    renderer: Renderer = PlainRenderer(FakeFiles(one=(A, B)))
+    renderer: Renderer = plain(FakeFiles(one=(A, B)))
 
     desired = renderer.render(STAGING, wanted("one"))
 
@@ -60,7 +75,7 @@ def test_it_renders_the_files_it_is_given():
 
 def test_a_tree_that_is_known_is_not_read_again_whatever_the_commit():
     files = FakeFiles(one=(A, B))
-    renderer = PlainRenderer(files)
+    renderer = plain(files)
 
     first, second = (renderer.render(STAGING, wanted("one", commit)) for commit in ("c", "d"))
 
@@ -71,7 +86,7 @@ def test_a_tree_that_is_known_is_not_read_again_whatever_the_commit():
 
 def test_a_blob_that_is_known_is_not_parsed_again():
     same_oid_other_bytes = a_file("a.yaml", "oid-a", b"a: [")
-    renderer = PlainRenderer(FakeFiles(one=(A,), two=(same_oid_other_bytes, B)))
+    renderer = plain(FakeFiles(one=(A,), two=(same_oid_other_bytes, B)))
     renderer.render(STAGING, wanted("one"))
 
     assert names(renderer.render(STAGING, wanted("two"))) == ["a", "b"]
@@ -81,19 +96,17 @@ def test_one_blob_at_two_paths_is_told_at_both():
     copies = (a_file("a.yaml", "oid", b"a: 1"), a_file("b.yaml", "oid", b"a: 1"))
 
     with pytest.raises(RenderError) as caught:
-        PlainRenderer(FakeFiles(one=copies)).render(STAGING, wanted("one"))
+        plain(FakeFiles(one=copies)).render(STAGING, wanted("one"))
 
     assert [problem.file for problem in caught.value.problems] == ["env/staging/a.yaml", "env/staging/b.yaml"]
 
 
 def test_the_same_tree_in_another_environment_has_its_own_paths():
-    production = Environment(name="production", source="s", path="env/production")
     elsewhere = File("env/production/a.yaml", "oid-a", a_map("a"))
-    trees = {STAGING.path: (A,), production.path: (elsewhere,)}
-    renderer = PlainRenderer(lambda environment, _: trees[environment.path])
+    renderer = plain(FakeFiles(**{"one": (A,), "production one": (elsewhere,)}))
     renderer.render(STAGING, wanted("one"))
 
-    (manifest,) = renderer.render(production, wanted("one")).manifests
+    (manifest,) = renderer.render(PRODUCTION, wanted("one")).manifests
 
     assert manifest.origin.file == "env/production/a.yaml"
 
@@ -101,7 +114,7 @@ def test_the_same_tree_in_another_environment_has_its_own_paths():
 @pytest.mark.parametrize("failure", [SILENCE, RenderError(SILENCE.problem)])
 def test_a_failure_to_read_is_passed_on_and_not_remembered(failure):
     files = FakeFiles(one=failure)
-    renderer = PlainRenderer(files)
+    renderer = plain(files)
 
     with pytest.raises(type(failure)):
         renderer.render(STAGING, wanted("one"))
@@ -111,7 +124,7 @@ def test_a_failure_to_read_is_passed_on_and_not_remembered(failure):
 
 
 def test_a_bad_tree_is_refused_every_time():
-    renderer = PlainRenderer(FakeFiles(one=(a_file("a.yaml", "x", b"a: ["),)))
+    renderer = plain(FakeFiles(one=(a_file("a.yaml", "x", b"a: ["),)))
 
     for _ in range(2):
         with pytest.raises(RenderError):
@@ -120,7 +133,7 @@ def test_a_bad_tree_is_refused_every_time():
 
 def test_what_was_not_used_for_longest_is_forgotten():
     files = FakeFiles(one=(A,), two=(B,), three=(A,))
-    renderer = PlainRenderer(files, sets_objects_max=2)
+    renderer = plain(files, sets_objects_max=2)
 
     for tree in ("one", "two", "one", "three", "one", "two"):
         renderer.render(STAGING, wanted(tree))
@@ -129,14 +142,14 @@ def test_what_was_not_used_for_longest_is_forgotten():
 
 
 def test_a_set_too_large_to_remember_is_still_rendered():
-    renderer = PlainRenderer(FakeFiles(one=(A, B)), sets_objects_max=1, files_bytes_max=1)
+    renderer = plain(FakeFiles(one=(A, B)), sets_objects_max=1, files_bytes_max=1)
 
     assert names(renderer.render(STAGING, wanted("one"))) == ["a", "b"]
 
 
 def test_many_threads_get_the_same_answer():
     files = {f"t{index}": (a_file("a.yaml", f"o{index}", a_map(f"a{index}")),) for index in range(20)}
-    renderer = PlainRenderer(FakeFiles(**files), sets_objects_max=5, files_bytes_max=300)
+    renderer = plain(FakeFiles(**files), sets_objects_max=5, files_bytes_max=300)
     wrong: list[str] = []
 
     def render_all() -> None:

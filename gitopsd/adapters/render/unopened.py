@@ -1,0 +1,19 @@
+"""Implements ``ports.Decryptor`` for whoever has no keys: files stay as they are, and ciphertext is refused later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gitopsd.core.model import Decrypted, Environment, File
+
+
+class Unopened:
+    """Opens nothing."""
+
+    def keys(self, environment: Environment) -> str:  # noqa: ARG002 - the port's shape
+        """See ``ports.Decryptor``."""
+        return ""
+
+    def decrypt(self, environment: Environment, files: Sequence[File]) -> Decrypted:  # noqa: ARG002 - the port's shape
+        """See ``ports.Decryptor``."""
+        return Decrypted(files=tuple(files))

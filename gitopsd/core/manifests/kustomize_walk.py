@@ -1,0 +1,308 @@
+"""Follows a kustomization through everything it names, before kustomize does: what must not be run never is.
+
+Every name must lead to a file below its own kustomization, or to a directory of the same repository. Each step is one
+that kustomize would take as well, so a walk that ends within its bounds is work that can be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias, assert_never
+
+from gitopsd.core.errors import Problem, RenderError, Stage
+from gitopsd.core.manifests import yaml
+from gitopsd.core.manifests.kustomization import kustomization_among
+from gitopsd.core.manifests.kustomize_fields import (
+    Names,
+    Reference,
+    entry,
+    foreign_plugin,
+    foreign_power,
+    is_remote,
+    references,
+    references_of_plugin,
+)
+from gitopsd.core.manifests.lines import Lines, Place
+from gitopsd.core.manifests.paths import inside, is_below, parent
+from gitopsd.core.manifests.problems import refuse_any
+from gitopsd.core.manifests.text import TextFile, read_text
+from gitopsd.core.manifests.yaml import Document, Value
+from gitopsd.core.model import File, Origin
+
+STEPS_MAX = 1_000
+DEPTH_MAX = 32
+
+_HINTS = {
+    "KUSTOMIZE_CIRCLE": "let one of them name the files instead",
+    "KUSTOMIZE_INVALID": "write one kustomization into one file",
+    "KUSTOMIZE_MISSING": "correct the path, or commit what it names",
+    "KUSTOMIZE_OUTSIDE": "a file must lie below the kustomization that names it; a base, anywhere in the repository",
+    "KUSTOMIZE_POWER": "commit what it prints; a chart can be an environment of its own",
+    "KUSTOMIZE_REMOTE": "copy what is there into the repository and name it by its path",
+    "KUSTOMIZE_TOO_LARGE": "let fewer bases build on each other",
+}
+
+_GENERATORS = {"configmapgenerator": "ConfigMap", "secretgenerator": "Secret"}
+
+# The files of a directory of the repository, in it and below it; None = there is no such directory.
+Read: TypeAlias = Callable[[str], Sequence[File] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Affix:
+    """What the kustomizations on the way to a name put around it."""
+
+    prefix: str = ""
+    suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """An object that a kustomization makes of other files."""
+
+    kind: str
+    name: str
+    affix: Affix
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """What was met. ``top`` is the first kustomization's file; ``resources`` are files of objects."""
+
+    top: str
+    directories: tuple[str, ...]
+    resources: tuple[tuple[File, Affix], ...] = field(repr=False)
+    generated: tuple[Generated, ...]
+
+
+def walk(directory: str, read: Read, asked: Origin) -> Walk:
+    """Follow the kustomization in this directory. ``asked`` is where somebody asked for it.
+
+    Raises:
+        RenderError: with everything in it that leads where nothing may be read, and all that would be run.
+    """
+    walker = _Walker(read)
+    top = walker.enter(directory, asked, None)
+    refuse_any(walker.problems)
+    return Walk(
+        top=top,
+        directories=tuple(sorted(walker.directories)),
+        resources=tuple(walker.resources),
+        generated=tuple(walker.generated),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Kustomization:
+    """One that was read. ``chain`` are the directories on the way to it, ``affix`` is its own and theirs.
+
+    ``user`` is the one that uses what comes of this one as plugins; what those name lies below the user's directory.
+    """
+
+    directory: str
+    text: TextFile
+    document: Document
+    fields: Mapping[str, Value]
+    files: Mapping[str, File]
+    chain: tuple[str, ...]
+    affix: Affix
+    user: _Kustomization | None
+
+    def origin(self, place: Place) -> Origin:
+        return Origin(self.text.path, Lines(self.text.content).at(self.document.line, place))
+
+    def problem(self, code: str, place: Place, message: str) -> Problem:
+        path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
+        return self.text.problem(code, f"{path} {message}", self.origin(place).line, _HINTS[code])
+
+
+class _Endless(RenderError):
+    """There is no point in going on."""
+
+
+class _Walker:
+    """Takes one step after the other, and collects."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._steps = 0
+        self.problems: list[Problem] = []
+        self.directories: set[str] = set()
+        self.resources: list[tuple[File, Affix]] = []
+        self.generated: list[Generated] = []
+
+    def enter(self, directory: str, asked: Origin, above: _Kustomization | None, *, for_plugins: bool = False) -> str:
+        """Read the directory's kustomization and follow it; return its path."""
+        self._refuse_endless(directory, asked, above)
+        files = self._read(directory)
+        if files is None:
+            raise _refused("KUSTOMIZE_MISSING", asked, f"there is no directory {_shown(directory)}")
+        file = kustomization_among(one for one in files if parent(one.path) == directory)
+        if file is None:
+            raise _refused("KUSTOMIZE_MISSING", asked, f"there is no kustomization in {_shown(directory)}")
+        self.directories.add(directory)
+        self._follow(_opened(file, files, above, for_plugins=for_plugins))
+        return file.path
+
+    def _refuse_endless(self, directory: str, asked: Origin, above: _Kustomization | None) -> None:
+        chain = (*above.chain, above.directory) if above else ()
+        self._steps += 1
+        if self._steps > STEPS_MAX:
+            # A base that is named twice by every base above it doubles the work with each.
+            message = f"more than {STEPS_MAX} kustomizations are to be read"
+            raise _Endless(_problem("KUSTOMIZE_TOO_LARGE", asked, message))
+        if any(is_below(before, directory) for before in chain):
+            raise _refused("KUSTOMIZE_CIRCLE", asked, f"{_shown(directory)} is, or contains, what leads to it")
+        if len(chain) > DEPTH_MAX:
+            raise _refused("KUSTOMIZE_TOO_LARGE", asked, f"bases lie more than {DEPTH_MAX} deep")
+
+    def _follow(self, here: _Kustomization) -> None:
+        self.problems += [here.problem("KUSTOMIZE_POWER", *found) for found in foreign_power(here.fields)]
+        self.generated += _generated(here)
+        for reference in references(here.fields):
+            try:
+                self._take(here, reference)
+            except _Endless:
+                raise
+            except RenderError as error:
+                self.problems += error.problems
+
+    def _take(self, here: _Kustomization, reference: Reference) -> None:
+        match reference.names:
+            case Names.FILE | Names.KEYED_FILE:
+                _file_named(here, reference, here)
+            case Names.PATCH:
+                if not _inline(reference.path):
+                    _file_named(here, reference, here)
+            case Names.DIRECTORY:
+                self._descend(here, reference)
+            case Names.RESOURCE:
+                self._resource(here, reference)
+            case Names.PLUGIN:
+                self._plugin(here, reference)
+            case _:
+                assert_never(reference.names)
+
+    def _resource(self, here: _Kustomization, reference: Reference) -> None:
+        file = here.files.get(_target(here, reference, here))
+        if file is None:
+            self._descend(here, reference)
+        elif here.user:
+            self._configure(here, reference, _documents(file), here.user)
+        else:
+            self.resources.append((file, here.affix))
+
+    def _plugin(self, here: _Kustomization, reference: Reference) -> None:
+        if inline := _inline(reference.path):
+            self._configure(here, reference, inline, here)
+        elif file := here.files.get(_target(here, reference, here)):
+            self._configure(here, reference, _documents(file), here)
+        else:
+            self._descend(here, reference, for_plugins=True)
+
+    def _configure(
+        self, here: _Kustomization, reference: Reference, found: Iterable[Mapping[str, Value]], user: _Kustomization
+    ) -> None:
+        """Judge configurations of plugins that stand, or are named, at this place."""
+        for configuration in found:
+            if what := foreign_plugin(configuration):
+                self.problems.append(here.problem("KUSTOMIZE_POWER", reference.place, what))
+            for named in references_of_plugin(configuration):
+                if named.names is not Names.PATCH or not _inline(named.path):
+                    _file_named(here, replace(named, place=reference.place), user)
+
+    def _descend(self, here: _Kustomization, reference: Reference, *, for_plugins: bool = False) -> None:
+        target = _target(here, reference, here)
+        self.enter(target, here.origin(reference.place), here, for_plugins=for_plugins)
+
+
+def _opened(
+    file: File, files: Sequence[File], above: _Kustomization | None, *, for_plugins: bool = False
+) -> _Kustomization:
+    text = read_text(file.path, file.content)
+    documents = yaml.parse(text)
+    value = documents[0].value if documents else None
+    if not isinstance(value, Mapping) or len(documents) > 1:
+        message = "must hold one mapping and nothing else"
+        raise RenderError(text.problem("KUSTOMIZE_INVALID", message, hint=_HINTS["KUSTOMIZE_INVALID"]))
+    outer = above.affix if above else Affix()
+    return _Kustomization(
+        directory=parent(file.path),
+        text=text,
+        document=documents[0],
+        fields=value,
+        files={one.path: one for one in files},
+        chain=(*above.chain, above.directory) if above else (),
+        affix=Affix(outer.prefix + _text(value, "namePrefix"), _text(value, "nameSuffix") + outer.suffix),
+        user=above if for_plugins else above and above.user,
+    )
+
+
+def _generated(here: _Kustomization) -> Iterator[Generated]:
+    for key, made in here.fields.items():
+        kind = _GENERATORS.get(key.casefold())
+        for index, one in enumerate(made if kind and isinstance(made, list) else ()):
+            if kind and isinstance(one, Mapping):
+                yield Generated(kind, _text(one, "name"), here.affix, here.origin((key, index)))
+
+
+def _target(here: _Kustomization, reference: Reference, root: _Kustomization) -> str:
+    """Return what is named, from the repository's root."""
+    if is_remote(reference):
+        raise RenderError(here.problem("KUSTOMIZE_REMOTE", reference.place, "is an address; nothing is fetched"))
+    target = inside(root.directory, reference.path)
+    if target is None:
+        raise RenderError(here.problem("KUSTOMIZE_OUTSIDE", reference.place, "leads out of the repository"))
+    return target
+
+
+def _file_named(here: _Kustomization, reference: Reference, root: _Kustomization) -> None:
+    """Return if the file is there and may be read."""
+    target = _target(here, reference, root)
+    if not is_below(target, root.directory):
+        message = f"names a file outside of {_shown(root.directory)}"
+        raise RenderError(here.problem("KUSTOMIZE_OUTSIDE", reference.place, message))
+    if target not in root.files:
+        raise RenderError(
+            here.problem("KUSTOMIZE_MISSING", reference.place, f"names {_shown(target)}, which is no file")
+        )
+
+
+def _inline(text: str) -> list[Mapping[str, Value]]:
+    """Return the objects that stand in a field instead of a path."""
+    try:
+        return list(_mappings(yaml.parse(TextFile("", text))))
+    except RenderError:
+        return []
+
+
+def _documents(file: File) -> list[Mapping[str, Value]]:
+    return list(_mappings(yaml.parse(read_text(file.path, file.content))))
+
+
+def _mappings(documents: Iterable[Document]) -> Iterator[Mapping[str, Value]]:
+    for document in documents:
+        items = entry(document.value, "items") if isinstance(document.value, Mapping) else None
+        for value in items if isinstance(items, list) else [document.value]:
+            if isinstance(value, Mapping):
+                yield value
+
+
+def _text(fields: Mapping[str, Value], key: str) -> str:
+    value = entry(fields, key)
+    return value if isinstance(value, str) else ""
+
+
+def _refused(code: str, asked: Origin, message: str) -> RenderError:
+    return RenderError(_problem(code, asked, message))
+
+
+def _problem(code: str, asked: Origin, message: str) -> Problem:
+    hint = _HINTS[code]
+    return Problem(code=code, stage=Stage.RENDER, message=message, hint=hint, file=asked.file, line=asked.line)
+
+
+def _shown(directory: str) -> str:
+    return directory or "the repository's root"
