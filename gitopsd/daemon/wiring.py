@@ -13,7 +13,8 @@ from gitopsd.adapters.authority import KubernetesAuthority
 from gitopsd.adapters.cluster import KubernetesCluster, Limits, Transport, credentials
 from gitopsd.adapters.git import GitSource, GitSourceSettings
 from gitopsd.adapters.leader import Candidate, Elector
-from gitopsd.adapters.render import DirectoryRenderer, Larder, Unopened, Workshop
+from gitopsd.adapters.render import DirectoryRenderer, Larder, Workshop
+from gitopsd.adapters.secrets import SopsDecryptor
 from gitopsd.adapters.store import ClusterStore
 from gitopsd.config import Config, SourceConfig, expand, literal
 from gitopsd.core.errors import SourceError
@@ -175,7 +176,7 @@ def wire(config: Config, clock: Clock, road: Callable[..., Transport] = Transpor
 
 def _renderer(source: Sources, config: Config) -> DirectoryRenderer:
     workshop = Workshop(config.cacheDir / "jail", config.render.programs)
-    return DirectoryRenderer(Larder(source, Unopened(), workshop))
+    return DirectoryRenderer(Larder(source, SopsDecryptor(), workshop))
 
 
 def _source(one: SourceConfig, config: Config, clock: Clock) -> GitSource:
