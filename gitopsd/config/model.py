@@ -149,6 +149,12 @@ class Verify(_Strict):
     mode: Literal["none"] = "none"
 
 
+class RevertCommits(_Strict):
+    """Where Git is told of reverts: a branch for them alone, or the followed one."""
+
+    branch: Annotated[str, AfterValidator(_branch)]
+
+
 class SourceConfig(_Strict):
     """One repository and branch."""
 
@@ -159,6 +165,7 @@ class SourceConfig(_Strict):
     insecure: bool = False
     auth: Auth = Auth()
     verify: Verify = Verify()
+    revertCommits: RevertCommits | None = None  # noqa: N815
 
     @model_validator(mode="after")
     def _address(self) -> Self:

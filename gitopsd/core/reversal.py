@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gitopsd.core.decision import Rest
+from gitopsd.core.errors import Problem
 from gitopsd.core.git_url import printable
 from gitopsd.core.model import Environment, Revision
 from gitopsd.core.passes import Pass
@@ -31,6 +32,14 @@ class Reversal:
     def mark(self) -> str:
         """The line of a commit's message by which the commit of this hold is found again."""
         return f"Gitopsd-Held: {self.environment.name} {self.hold.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How Git was told: by this commit, or why not yet."""
+
+    revision: Revision | None = None
+    problem: Problem | None = None
 
 
 def reversal_of(environment: Environment, latest: Pass) -> Reversal | None:

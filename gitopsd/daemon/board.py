@@ -10,6 +10,7 @@ from datetime import datetime
 from gitopsd.core.errors import Problem
 from gitopsd.core.model import Environment
 from gitopsd.core.passes import Pass
+from gitopsd.core.reversal import Told
 from gitopsd.core.status.view import EnvironmentView, SourceView
 
 
@@ -62,6 +63,11 @@ class Board:
     def scheduled(self, name: str, at: datetime, *, is_retry: bool) -> None:
         """Show when the environment is looked at again at the latest."""
         self._put(name, lambda view: replace(view, next_at=at, retry_at=at if is_retry else None))
+
+    def told(self, name: str, told: Told | None) -> None:
+        """Show how Git was told of a revert; None = there is none to tell of."""
+        if name in self.environments and self.environments[name].told != told:
+            self._put(name, lambda view: replace(view, told=told))
 
     def source(self, view: SourceView) -> None:
         """Show how a source is."""

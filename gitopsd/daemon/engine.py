@@ -122,6 +122,14 @@ class Engine:
             if environment.source == name:
                 self.house.times.add(environment.name, "fetch", news_s)
                 self.queue.wake(environment.name)
+        self._tell(name)
+
+    def _tell(self, source: str) -> None:
+        """Tell the source of reverts: here, because a repository that hangs holds up nothing else here."""
+        views = [view for view in self.board.environments.values() if view.environment.source == source]
+        for view in views:
+            if view.latest and self.house.fence.is_open:
+                self.board.told(view.environment.name, self.house.telling.tell(view.environment, view.latest))
 
     def _unready(self, source: str) -> None:
         """There is a new commit: none of the source's environments is at it yet."""

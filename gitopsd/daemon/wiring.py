@@ -22,7 +22,8 @@ from gitopsd.core.model import Environment, File, Wanted
 from gitopsd.core.status.view import SourceView
 from gitopsd.daemon.claims import LocalClaims
 from gitopsd.daemon.meter import StageTimes, timed
-from gitopsd.ports import Clock, Ports
+from gitopsd.daemon.telling import Telling
+from gitopsd.ports import Clock, Ports, Reverts
 
 # A renewal that takes longer than the deadline is as good as none.
 LEASE_CALL = Limits(connect_s=2.0, total_s=4.0, answer_bytes_max=1024 * 1024)
@@ -82,6 +83,7 @@ class House:
     fence: Fence
     claims: LocalClaims
     times: StageTimes
+    telling: Telling
     ports: Ports
     instance: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 
@@ -170,8 +172,14 @@ def wire(config: Config, clock: Clock, road: Callable[..., Transport] = Transpor
         fence=fence,
         claims=claims,
         times=times,
+        telling=Telling(ports, _reverts(config, sources)),
         ports=ports,
     )
+
+
+def _reverts(config: Config, sources: Mapping[str, GitSource]) -> Mapping[str, Reverts]:
+    wished = {one.name: one.revertCommits for one in config.sources}
+    return {name: sources[name].reverts(wish.branch) for name, wish in wished.items() if wish}
 
 
 def _renderer(source: Sources, config: Config) -> DirectoryRenderer:

@@ -297,6 +297,7 @@ class EnvironmentShown(_Shown):
     rollout: RolloutShown | None = None
     held: list[HoldShown] | None = None
     rollback: Rollback | None = None
+    revert_commit: RevisionShown | None = None
     history: list[EntryShown] | None = None
     timings: Timings | None = None
     writes: Mapping[str, int] | None = None

@@ -141,7 +141,7 @@ _MEANINGS = {
     ),
     "GIT_PUSH_REFUSED": _Meaning(
         "The Git server does not let gitopsd push the revert commit.",
-        "Give its credentials the right to push to the branch of revertCommits, or name a branch that is not protected.",
+        "Give its credentials the right to push to the branch of revertCommits, or name one that is not protected.",
     ),
     "GIT_REVERT_IMPOSSIBLE": _Meaning(
         "No revert commit can be made: the repository no longer has what was kept.",
@@ -150,10 +150,6 @@ _MEANINGS = {
     "GIT_REVERT_CONFLICT": _Meaning(
         "No revert commit can be made: the branch of reverts and the followed one contradict each other.",
         "Merge or delete the branch of revertCommits.",
-    ),
-    "GIT_REVERT_OTHERWISE": _Meaning(
-        "No revert commit can be made: with its directory as it was, the environment would still be another.",
-        "What it uses of other directories changed as well; put that back in Git, or commit a fix.",
     ),
     "GIT_FAILED": _Meaning(
         "Git failed in a way gitopsd does not know.",

@@ -1,5 +1,4 @@
-"""Writes a revert into Git: a commit made in the mirror by plumbing, pushed without force, found again before it is
-made twice.
+"""Writes a revert into Git: a commit made by plumbing, pushed without force, looked for before it is made.
 
 Its tree is the branch's, with one directory as it was when it was kept. The same hold on the same head is the same
 commit, to the last bit.

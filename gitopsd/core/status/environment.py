@@ -78,6 +78,7 @@ def _usual(view: EnvironmentView) -> dict[str, Json]:
         rollout=_rollout(view, record.rollout, look) if record.rollout else None,
         held=held_json(record, view.environment.name),
         rollback=rollback_json(record),
+        revertCommit=revision_json(view.told.revision) if view.told and view.told.revision else None,
         history=history_json(record),
         timings=_timings(view, record),
         writes=dict(view.writes),

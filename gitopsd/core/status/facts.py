@@ -84,7 +84,8 @@ def problems(view: EnvironmentView) -> tuple[Problem, ...]:
     """Return all that is wrong, the one to show first. What a person decided is not wrong."""
     if view.problems:
         return view.problems
-    return (*_standing(view), *_beside(view))
+    untold = view.told.problem if view.told else None
+    return (*_standing(view), *_beside(view), *((untold,) if untold else ()))
 
 
 def _failed_at(record: Record) -> datetime | None:

@@ -10,6 +10,7 @@ from gitopsd.core.errors import Problem
 from gitopsd.core.model import Environment, Revision
 from gitopsd.core.passes import Pass
 from gitopsd.core.record import Record
+from gitopsd.core.reversal import Told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class EnvironmentView:
     the one to show first. ``record`` is what the store has, for when there was no pass to read it from.
     ``head`` is the newest revision of its source; a commit that cannot be rendered is known by nothing else.
     ``stages`` are seconds per stage of the current rollout; ``writes`` count create, patch and delete since start.
+    ``told`` is how Git was told of the revert that stands, where it is to be told.
     """
 
     environment: Environment
@@ -35,6 +37,7 @@ class EnvironmentView:
     stages: Mapping[str, float] = field(default_factory=dict)
     writes: Mapping[str, int] = field(default_factory=dict)
     requests: int = 0
+    told: Told | None = None
 
     @property
     def known(self) -> Record | None:
