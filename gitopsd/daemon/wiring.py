@@ -13,7 +13,7 @@ from gitopsd.adapters.authority import KubernetesAuthority
 from gitopsd.adapters.cluster import KubernetesCluster, Limits, Transport, credentials
 from gitopsd.adapters.git import GitSource, GitSourceSettings
 from gitopsd.adapters.leader import Candidate, Elector
-from gitopsd.adapters.render import DirectoryRenderer, Larder, Workshop
+from gitopsd.adapters.render import DirectoryRenderer, Larder, Shelf, Storage, Workshop
 from gitopsd.adapters.secrets import SopsDecryptor
 from gitopsd.adapters.store import ClusterStore
 from gitopsd.config import Config, SourceConfig, expand, literal
@@ -184,7 +184,9 @@ def _reverts(config: Config, sources: Mapping[str, GitSource]) -> Mapping[str, R
 
 def _renderer(source: Sources, config: Config) -> DirectoryRenderer:
     workshop = Workshop(config.cacheDir / "jail", config.render.programs)
-    return DirectoryRenderer(Larder(source, SopsDecryptor(), workshop))
+    decryptor = SopsDecryptor()
+    storage = Storage(Shelf(config.cacheDir / "rendered"), decryptor.seal)
+    return DirectoryRenderer(Larder(source, decryptor, workshop), storage=storage)
 
 
 def _source(one: SourceConfig, config: Config, clock: Clock) -> GitSource:

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from gitopsd import __version__
 from gitopsd.adapters.render.tool import Task, Tool
-from gitopsd.core.errors import Problem, RenderError, Stage
 from gitopsd.core.manifests.canonical import canonical, digest_of
 from gitopsd.core.manifests.layout import Layout, lay_out, refuse_too_much
 from gitopsd.core.manifests.paths import is_below
@@ -32,7 +31,7 @@ class Directories(Protocol):
 class Tools(Protocol):
     """What a renderer needs of a ``Workshop``."""
 
-    def tool_for(self, recipe: type[Recipe]) -> Tool | None:
+    def tool_for(self, recipe: type[Recipe]) -> Tool:
         """See ``Workshop``."""
 
 
@@ -80,7 +79,7 @@ class Larder:
         tool = None
         directories: tuple[str, ...] = ()
         if not isinstance(layout.recipe, Plain):
-            tool = self._tool_for(layout.recipe)
+            tool = self.tools.tool_for(type(layout.recipe))
             settings = parse_settings(layout.settings) if layout.settings else settings
         task = Task(environment=environment, recipe=layout.recipe, settings=settings, written=layout.settings)
         if tool:
@@ -90,13 +89,6 @@ class Larder:
         if not tool:
             layout = lay_out(environment.path, opened.files)
         return Ingredients(task=task, layout=layout, trees=trees, opened=opened, tool=tool)
-
-    def _tool_for(self, recipe: Recipe) -> Tool:
-        if tool := self.tools.tool_for(type(recipe)):
-            return tool
-        message = f"this build does not render with {type(recipe).__name__.lower()}"
-        hint = "commit what it prints"
-        raise RenderError(Problem(code="RENDERER_UNSUPPORTED", stage=Stage.RENDER, message=message, hint=hint))
 
 
 class _Reading:

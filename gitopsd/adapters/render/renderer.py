@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from gitopsd.adapters.render.ingredients import Ingredients, Larder
 from gitopsd.adapters.render.recent import Recent
-from gitopsd.adapters.render.remembered import Remembered
+from gitopsd.adapters.render.remembered import Remembered, Storage
 from gitopsd.adapters.render.turns import Turns
 from gitopsd.core.errors import RenderError
 from gitopsd.core.manifests.concealment import concealed, concealed_error
@@ -29,12 +29,14 @@ class Room:
 class DirectoryRenderer:
     """Renders plain directories by itself, all others by their tool."""
 
-    def __init__(self, larder: Larder, turns: Turns | None = None, room: Room | None = None) -> None:
+    def __init__(
+        self, larder: Larder, turns: Turns | None = None, room: Room | None = None, storage: Storage | None = None
+    ) -> None:
         room = room or Room()
         self._larder = larder
         self._turns = turns or Turns()
         self._files: Recent[FileContent] = Recent(room.files_bytes_max)
-        self._remembered = Remembered(larder, room.sets_objects_max)
+        self._remembered = Remembered(larder, room.sets_objects_max, storage)
 
     def render(self, environment: Environment, wanted: Wanted) -> Desired:
         """Return the objects that the environment's directory renders to at that revision.
@@ -46,7 +48,7 @@ class DirectoryRenderer:
         known = self._remembered.find(environment, wanted)
         if known is None:
             ingredients = self._larder.gather(environment, wanted)
-            known = self._remembered.made_of(ingredients) or desired_of(wanted.revision, self._made(ingredients))
+            known = self._remembered.made_of(ingredients) or self._desired(wanted, ingredients)
             self._remembered.keep(wanted, ingredients, known)
         return replace(known, revision=wanted.revision)
 
@@ -61,6 +63,13 @@ class DirectoryRenderer:
         except RenderError as error:
             return refused(error)
 
+    def _desired(self, wanted: Wanted, ingredients: Ingredients) -> Desired:
+        try:
+            return desired_of(wanted.revision, self._made(ingredients))
+        except RenderError as error:
+            self._remembered.keep_refusal(ingredients, error)
+            raise
+
     def _made(self, ingredients: Ingredients) -> Rendered:
         """Render, so that nothing of what was encrypted can be told of what comes of it."""
         try:
@@ -74,7 +83,7 @@ class DirectoryRenderer:
             return read_plain(path, layout, lambda file: self._content(file, ingredients))
         with self._turns.taken():
             product = ingredients.tool.make(ingredients.task, ingredients.opened)
-        return assemble(path, layout.settings, [product.content], product.warnings)
+        return assemble(path, layout, [product.content], product.warnings)
 
     def _content(self, file: File, ingredients: Ingredients) -> FileContent:
         key = (file.oid, file.path, file.path in ingredients.opened.opened)

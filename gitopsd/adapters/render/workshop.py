@@ -27,15 +27,15 @@ class Workshop:
         self._tools: Mapping[type[Recipe], Tool] = {}
         self._lock = threading.Lock()
 
-    def tool_for(self, recipe: type[Recipe]) -> Tool | None:
-        """Return the recipe's tool; None = its files are read as they are.
+    def tool_for(self, recipe: type[Recipe]) -> Tool:
+        """Return the recipe's tool. ``Plain`` has none: its files are read as they are.
 
         Raises:
             RenderError: the jail cannot be made.
         """
         with self._lock:
             self._tools = self._tools or self._furnished(Jail(self._base))
-        return self._tools.get(recipe)
+        return self._tools[recipe]
 
     def _furnished(self, jail: Jail) -> Mapping[type[Recipe], Tool]:
         return {

@@ -41,7 +41,7 @@ class FakeFiles:
 
 
 class NoTools:
-    def tool_for(self, recipe: type[Recipe]) -> Tool | None:
+    def tool_for(self, recipe: type[Recipe]) -> Tool:
         raise AssertionError("a plain directory needs none")
 
 
