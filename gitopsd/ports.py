@@ -239,4 +239,5 @@ class Ports:
     cluster: Cluster
     store: Store
     claims: Claims
+    probes: Probes
     clock: Clock

@@ -17,9 +17,10 @@ from gitopsd.core.model import Accepted, Applied, Environment, HealthStatus, Obj
 from gitopsd.core.passes import Git, Look, Pass, Step
 from gitopsd.core.plan import Cause
 from gitopsd.core.planning import make_plan
+from gitopsd.core.probe_answers import failing_now
 from gitopsd.core.record import GITOPSD, Entry, Hold, Kept, Outcome, Record, Rollout, Suspension, Trigger
 from gitopsd.core.target import Lost, Stay, Target, choose_target
-from gitopsd.core.verdict import judge, unhealthy
+from gitopsd.core.verdict import examine, judge, unhealthy
 from gitopsd.ports import Ports
 
 
@@ -75,13 +76,15 @@ def see_to_what_runs(
     if not isinstance(choice, Target):
         return None, record
     # What is wanted was said already, and is the newer commit: saying two things in turn would keep others awake.
-    step = _step(_look(environment, replace(choice, others=newer.others), record, ports), record)
+    look = _look(environment, replace(choice, others=newer.others), record, ports)
+    step = _step(hear_probes(environment, look, record, ports), record)
     return step, act(environment, step.decision, step.look, record, ports)
 
 
 def consider(environment: Environment, target: Target, git: Git, record: Record, ports: Ports) -> Step:
-    """Say what is wanted, look, and decide. Writes nothing."""
-    return _step(look_at(environment, target, git, record, ports), record)
+    """Say what is wanted, look, hear the probes, and decide."""
+    look = look_at(environment, target, git, record, ports)
+    return _step(hear_probes(environment, look, record, ports), record)
 
 
 def _step(look: Look, record: Record) -> Step:
@@ -131,13 +134,23 @@ def _look(environment: Environment, target: Target, record: Record, ports: Ports
     live = ports.cluster.observe(environment, desired, record.inventory, rollout.started_at if rollout else None)
     now = ports.clock.now()
     plan = make_plan(target, desired, live, record, now)
-    verdict = judge(desired, live, rollout, now, plan)
-    return Look(target=target, desired=desired, live=live, plan=plan, verdict=verdict, at=now)
+    examined = examine(desired, live, rollout, now, plan)
+    return Look(
+        target=target, desired=desired, live=live, plan=plan, examined=examined, verdict=judge(examined), at=now
+    )
+
+
+def hear_probes(environment: Environment, look: Look, record: Record, ports: Ports) -> Look:
+    """Judge by the probes as well. They are asked of what runs, never of what is only thought of."""
+    if not look.desired.settings.probes or look.desired.digest != record.current:
+        return look
+    probed = ports.probes.ask(environment, look.desired, look.examined.rollout)
+    return replace(look, verdict=judge(look.examined, probed))
 
 
 def act(environment: Environment, decision: Decision, look: Look, record: Record, ports: Ports) -> Record:
     """Do the one step, its intent saved first; return what is remembered now."""
-    seen = _seen(look, record)
+    seen = _seen(look, _renewed(environment, look, record, ports))
     match decision:
         case Rest() | Watch() | Held():
             return _save(environment, record, seen, ports)
@@ -153,8 +166,19 @@ def act(environment: Environment, decision: Decision, look: Look, record: Record
             assert_never(decision)
 
 
+def _renewed(environment: Environment, look: Look, record: Record, ports: Ports) -> Record:
+    """Keep the settings that a commit gives to what runs already: without Git, the snapshot's are gone by."""
+    mark = look.desired.settings.mark
+    if not look.target.proven or look.desired.digest != record.current or record.wishes == mark:
+        return record
+    ports.store.keep_snapshot(environment, look.desired, record.snapshots_needed)
+    return replace(record, wishes=mark)
+
+
 def _seen(look: Look, record: Record) -> Record:
     known = record.learn(look.plan.learned).forget(look.plan.forgotten)
+    if look.desired.digest == record.current:
+        known = replace(known, failing_probes=failing_now(look.verdict.probes, record.failing_probes))
     return known.watched(look.verdict.rollout) if look.verdict.rollout else known
 
 
@@ -198,6 +222,7 @@ def _rollout(look: Look, record: Record) -> Rollout:
             if manifest.ref not in record.inventory or record.inventory[manifest.ref].digest != manifest.digest
         ),
         baseline=before.baseline if before else unhealthy(look.desired, look.live),
+        failing_before=before.failing_before if before else record.failing_probes,
         broken=before.broken if before else unhealthy(look.desired, look.live, HealthStatus.FAILED),
     )
 

@@ -200,6 +200,19 @@ class EnvironmentConfig(_Strict):
         return self
 
 
+class RenderConfig(_Strict):
+    """Where the programs that render lie; empty = whatever is on PATH."""
+
+    kustomize: File | None = None
+    helm: File | None = None
+
+    @property
+    def programs(self) -> Mapping[str, Path]:
+        """The ones that are named, by their names."""
+        named = {"kustomize": self.kustomize, "helm": self.helm}
+        return {name: path for name, path in named.items() if path}
+
+
 class PrometheusConfig(_Strict):
     """Whom prometheus probes ask; an empty ``url`` = nobody. The files are read anew for each question."""
 
@@ -213,19 +226,6 @@ class PrometheusConfig(_Strict):
         if self.tokenFile and where.scheme != "https" and where.hostname not in LOOPBACK:
             raise ValueError("tokenFile: needs an https url, or anyone on the way could read the token")
         return self
-
-
-class RenderConfig(_Strict):
-    """Where the programs that render lie; empty = whatever is on PATH."""
-
-    kustomize: File | None = None
-    helm: File | None = None
-
-    @property
-    def programs(self) -> Mapping[str, Path]:
-        """The ones that are named, by their names."""
-        named = {"kustomize": self.kustomize, "helm": self.helm}
-        return {name: path for name, path in named.items() if path}
 
 
 class ServerConfig(_Strict):
@@ -286,8 +286,8 @@ class Config(BaseSettings):
     context: str = ""
     cacheDir: File = Field(default_factory=_default_cache)  # noqa: N815
     workers: Annotated[int, Field(ge=1, le=64)] = 4
-    prometheus: PrometheusConfig = PrometheusConfig()
     render: RenderConfig = RenderConfig()
+    prometheus: PrometheusConfig = PrometheusConfig()
     server: ServerConfig = ServerConfig()
     leaderElection: LeaderConfig = LeaderConfig()  # noqa: N815
 

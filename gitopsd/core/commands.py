@@ -136,7 +136,8 @@ def resume(record: Record, ask: Ask) -> Record:
 
 
 def _afresh(rollout: Rollout, started_at: datetime) -> Rollout:
-    return replace(rollout, started_at=started_at, failing={}, quiet={}, reasons={}, healthy_since=None, failure="")
+    fresh = replace(rollout, started_at=started_at, failing={}, quiet={}, reasons={}, failure="")
+    return replace(fresh, healthy_since=None, well_since=None)
 
 
 def _running(record: Record) -> Content | None:

@@ -11,7 +11,7 @@ from gitopsd.core.model import Desired, Live, Wanted
 from gitopsd.core.plan import Plan
 from gitopsd.core.record import Record
 from gitopsd.core.target import Target
-from gitopsd.core.verdict import Verdict
+from gitopsd.core.verdict import Examined, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +29,13 @@ class Git:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What a pass saw of a target, and what it makes of it."""
+    """What a pass saw of a target, and what it makes of it. ``examined`` are its objects, before any probe spoke."""
 
     target: Target
     desired: Desired
     live: Live
     plan: Plan
+    examined: Examined
     verdict: Verdict
     at: datetime
 

@@ -56,6 +56,11 @@ class _Rollout:
     trigger: Trigger
     started_at: datetime
     healthy_since: datetime | None = None
+    well_since: datetime | None = None
+    failing_before: tuple[str, ...] = ()
+    tested: tuple[str, ...] = ()
+    unknown_since: datetime | None = None
+    unknown_s: float = 0.0
     failure: str = ""
 
 
@@ -70,6 +75,8 @@ class _State:
     held: tuple[Hold, ...]
     history: tuple[Entry, ...]
     warnings: tuple[str, ...] = ()
+    failing_probes: tuple[str, ...] = ()
+    wishes: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +158,8 @@ def _state(record: Record, checksum: str) -> _State:
         held=tuple(record.held.values()),
         history=record.history,
         warnings=record.warnings,
+        failing_probes=tuple(sorted(record.failing_probes)),
+        wishes=record.wishes,
     )
 
 
@@ -161,6 +170,11 @@ def _bare(rollout: Rollout) -> _Rollout:
         trigger=rollout.trigger,
         started_at=rollout.started_at,
         healthy_since=rollout.healthy_since,
+        well_since=rollout.well_since,
+        failing_before=tuple(sorted(rollout.failing_before)),
+        tested=tuple(sorted(rollout.tested)),
+        unknown_since=rollout.unknown_since,
+        unknown_s=rollout.unknown_s,
         failure=rollout.failure,
     )
 
@@ -221,6 +235,8 @@ def _record(state: _State, objects: _Objects) -> Record:
         held={hold.digest: hold for hold in state.held},
         history=state.history,
         warnings=state.warnings,
+        failing_probes=frozenset(state.failing_probes),
+        wishes=state.wishes,
         suspended=state.suspended,
         corrections={refs[at]: times for at, times in objects.corrections},
     )
@@ -244,6 +260,11 @@ def _rollout(bare: _Rollout, objects: _Objects, refs: Sequence[ObjectRef]) -> Ro
         reasons={refs[at]: reason for at, reason in objects.reasons},
         broken=frozenset(refs[at] for at in objects.broken),
         healthy_since=bare.healthy_since,
+        well_since=bare.well_since,
+        failing_before=frozenset(bare.failing_before),
+        tested=frozenset(bare.tested),
+        unknown_since=bare.unknown_since,
+        unknown_s=bare.unknown_s,
         failure=bare.failure,
     )
 
@@ -270,8 +291,9 @@ def _instants(state: _State) -> Iterator[datetime]:
     if state.suspended:
         yield state.suspended.since
     if state.rollout:
-        yield state.rollout.started_at
-        yield state.rollout.healthy_since or state.rollout.started_at
+        rollout = state.rollout
+        yield rollout.started_at
+        yield from (at for at in (rollout.healthy_since, rollout.well_since, rollout.unknown_since) if at)
 
 
 def _decompress(compressed: bytes) -> bytes:

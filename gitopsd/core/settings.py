@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
+
+import msgspec
 
 from gitopsd.core.probes import Probe
 
@@ -47,3 +50,8 @@ class Settings:
     on_failure: OnFailure = OnFailure.REVERT
     prune: PruneSettings = field(default_factory=PruneSettings)
     ignore: tuple[IgnoreRule, ...] = ()
+
+    @property
+    def mark(self) -> str:
+        """What tells these settings from any others."""
+        return sha256(msgspec.json.encode(self)).hexdigest()

@@ -1,14 +1,15 @@
-"""Is the rollout healthy, still going, or failed? Healths and the clock make a verdict.
+"""Is the rollout healthy, still going, or failed? Healths, probes and the clock make a verdict.
 
 A false failure is the worst error.
 
 Only objects that this digest changed, or that were healthy before it, count. A terminal reason must last for its
 grace; anything else has until the deadline. Time in which the API server could not be asked is not counted.
+A probe that failed often enough fails the rollout at once; one that cannot be told neither advances nor ends it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,6 +18,8 @@ from gitopsd.core.health import Reason, is_good
 from gitopsd.core.manifests.intents import intents_of
 from gitopsd.core.model import Desired, Health, HealthStatus, Live, ObjectRef, Sight
 from gitopsd.core.plan import Plan
+from gitopsd.core.probe_answers import Weighed, remember, unknown_s, weigh
+from gitopsd.core.probes import Probed
 from gitopsd.core.record import Rollout
 
 GRACE_S = 30.0
@@ -51,8 +54,8 @@ class Verdict:
     """The answer, and why.
 
     ``rollout`` is the rollout with what was learned (since when an object fails; since when all is well).
-    ``worse_than_before`` = an object fails that was well, or was not there, before this digest.
-    ``look_again_at`` is when time alone could change the answer.
+    ``worse_than_before`` = an object fails that was well, or was not there, before this digest; or a probe does.
+    ``look_again_at`` is when time alone could change the answer. ``probes`` are all of them, in their order.
     """
 
     outcome: Outcome
@@ -61,10 +64,27 @@ class Verdict:
     rollout: Rollout | None = None
     worse_than_before: bool = False
     look_again_at: datetime | None = None
+    probes: tuple[Weighed, ...] = ()
 
 
-def judge(desired: Desired, live: Live, rollout: Rollout | None, now: datetime, plan: Plan | None = None) -> Verdict:
-    """Judge the rollout; without one, only say how things are.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """The objects, looked at one by one; nothing is decided yet.
+
+    ``counted`` are the findings that count for the rollout; ``deadline`` is its own, without the time in which a
+    probe could not be told.
+    """
+
+    desired: Desired
+    at: datetime
+    findings: tuple[Finding, ...]
+    counted: tuple[Finding, ...] = ()
+    rollout: Rollout | None = None
+    deadline: datetime | None = None
+
+
+def examine(desired: Desired, live: Live, rollout: Rollout | None, now: datetime, plan: Plan | None = None) -> Examined:
+    """Find which objects are not well, and since when.
 
     Objects that ``plan`` still means to write are not healthy, and cannot have failed; those that it sets apart do
     not count at all.
@@ -72,14 +92,37 @@ def judge(desired: Desired, live: Live, rollout: Rollout | None, now: datetime, 
     pending, apart = (plan.pending, plan.apart) if plan else (frozenset[ObjectRef](), frozenset[ObjectRef]())
     findings = tuple(finding for finding in _findings(desired, live, pending) if finding.ref not in apart)
     if rollout is None:
-        return Verdict(outcome=Outcome.PROGRESSING if findings else Outcome.HEALTHY, findings=findings)
+        return Examined(desired=desired, at=now, findings=findings)
     counted = tuple(
         finding for finding in findings if finding.ref in rollout.changed or finding.ref not in rollout.baseline
     )
-    rollout = _remember_failing(counted, rollout, now)
-    if counted:
-        return _unwell(counted, replace(rollout, healthy_since=None), _deadline(desired, live, rollout), now)
-    return _well(findings, desired, replace(rollout, healthy_since=rollout.healthy_since or now), now)
+    return Examined(
+        desired=desired,
+        at=now,
+        findings=findings,
+        counted=counted,
+        rollout=_remember_well(counted, desired, _remember_failing(counted, rollout, now), now),
+        deadline=rollout.started_at + timedelta(seconds=desired.settings.deadline_s + live.blind_s),
+    )
+
+
+def judge(examined: Examined, probed: tuple[Probed, ...] = ()) -> Verdict:
+    """Judge the rollout by its objects and its probes; without a rollout, only say how things are."""
+    probes = weigh(examined.desired.settings, probed, examined.rollout)
+    rollout, deadline = examined.rollout, examined.deadline
+    if rollout is None or deadline is None:
+        is_well = not examined.findings and not any(one.failed for one in probes)
+        outcome = Outcome.HEALTHY if is_well else Outcome.PROGRESSING
+        return Verdict(outcome=outcome, findings=examined.findings, probes=probes)
+    rollout = remember(probes, rollout, examined.at)
+    case = _Case(
+        counted=examined.counted,
+        doubts=tuple(one for one in probes if one.in_doubt),
+        rollout=rollout,
+        deadline=deadline,
+        at=examined.at,
+    )
+    return replace(case.verdict(examined), probes=probes)
 
 
 def unhealthy(desired: Desired, live: Live, status: HealthStatus | None = None) -> frozenset[ObjectRef]:
@@ -122,25 +165,63 @@ def _grace_s(reason: str) -> float:
     return GRACE_BY_REASON_S.get(reason, GRACE_S)
 
 
-def _deadline(desired: Desired, live: Live, rollout: Rollout) -> datetime:
-    return rollout.started_at + timedelta(seconds=desired.settings.deadline_s + live.blind_s)
+def _remember_well(counted: tuple[Finding, ...], desired: Desired, rollout: Rollout, now: datetime) -> Rollout:
+    """Since when all objects are well; only probes want to know."""
+    if counted or not desired.settings.probes:
+        return replace(rollout, well_since=None)
+    return replace(rollout, well_since=rollout.well_since or now)
 
 
-def _unwell(counted: tuple[Finding, ...], rollout: Rollout, deadline: datetime, now: datetime) -> Verdict:
-    ends = _grace_ends(counted, rollout)
-    terminal = tuple(finding for finding in counted if finding.ref in ends and ends[finding.ref] <= now)
-    if terminal:
-        return _failed(terminal, rollout, "")
-    if now >= deadline:
-        seconds = (deadline - rollout.started_at).total_seconds()
-        return _failed(counted, rollout, f"not healthy after {seconds:.0f} s: ")
-    return Verdict(
-        outcome=Outcome.PROGRESSING,
-        why=_sentence(counted),
-        findings=counted,
-        rollout=rollout,
-        look_again_at=min((deadline, *ends.values())),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """All that counts: the objects that are not well, and the probes in doubt."""
+
+    counted: tuple[Finding, ...]
+    doubts: tuple[Weighed, ...]
+    rollout: Rollout
+    deadline: datetime
+    at: datetime
+
+    def verdict(self, examined: Examined) -> Verdict:
+        """The worst of all, and by its deadline."""
+        if self.counted or self.doubts:
+            return self._unwell(replace(self.rollout, healthy_since=None))
+        healthy_since = self.rollout.healthy_since or self.at
+        return _well(examined, replace(self.rollout, healthy_since=healthy_since))
+
+    def _unwell(self, rollout: Rollout) -> Verdict:
+        ends = _grace_ends(self.counted, rollout)
+        terminal = tuple(finding for finding in self.counted if finding.ref in ends and ends[finding.ref] <= self.at)
+        failed = tuple(doubt for doubt in self.doubts if doubt.failed)
+        if terminal or failed:
+            return _failed(terminal, failed, rollout, "")
+        late = self.counted if self.at >= self.deadline else ()
+        overdue = self._asked_in_vain() if self.at >= self._deadline_of_probes() else ()
+        if late or overdue:
+            seconds = (self.deadline - rollout.started_at).total_seconds()
+            return _failed(late, overdue, rollout, f"not healthy after {seconds:.0f} s: ")
+        return Verdict(
+            outcome=Outcome.PROGRESSING,
+            why=_sentence(self.counted, self.doubts),
+            findings=self.counted,
+            rollout=rollout,
+            look_again_at=min(self._turns(ends), default=None),
+        )
+
+    def _asked_in_vain(self) -> tuple[Weighed, ...]:
+        """The deadline is for what can be told."""
+        return tuple(doubt for doubt in self.doubts if not doubt.is_unknown)
+
+    def _deadline_of_probes(self) -> datetime:
+        return self.deadline + timedelta(seconds=unknown_s(self.rollout, self.at))
+
+    def _turns(self, ends: Mapping[ObjectRef, datetime]) -> Iterator[datetime]:
+        """When time alone could change the answer; while a probe cannot be told, its clock stands still."""
+        yield from ends.values()
+        if self.counted:
+            yield self.deadline
+        if self._asked_in_vain() and self.rollout.unknown_since is None:
+            yield self._deadline_of_probes()
 
 
 def _grace_ends(counted: tuple[Finding, ...], rollout: Rollout) -> Mapping[ObjectRef, datetime]:
@@ -152,32 +233,35 @@ def _grace_ends(counted: tuple[Finding, ...], rollout: Rollout) -> Mapping[Objec
     }
 
 
-def _failed(findings: tuple[Finding, ...], rollout: Rollout, prefix: str) -> Verdict:
+def _failed(findings: tuple[Finding, ...], probes: tuple[Weighed, ...], rollout: Rollout, prefix: str) -> Verdict:
     return Verdict(
         outcome=Outcome.FAILED,
-        why=prefix + _sentence(findings),
+        why=prefix + _sentence(findings, probes),
         findings=findings,
         rollout=rollout,
-        worse_than_before=any(finding.ref not in rollout.broken for finding in findings),
+        worse_than_before=bool(probes) or any(finding.ref not in rollout.broken for finding in findings),
     )
 
 
-def _well(findings: tuple[Finding, ...], desired: Desired, rollout: Rollout, now: datetime) -> Verdict:
+def _well(examined: Examined, rollout: Rollout) -> Verdict:
     """All is well: for how long must it stay so? What failed a moment ago has its grace to do it again."""
-    soaked_at = (rollout.healthy_since or now) + timedelta(seconds=desired.settings.soak_s)
+    now = examined.at
+    soaked_at = (rollout.healthy_since or now) + timedelta(seconds=examined.desired.settings.soak_s)
     calm_at = [since + timedelta(seconds=GRACE_S) for since in rollout.quiet.values()]
     enough_at = max((soaked_at, *calm_at))
     if now >= enough_at:
-        return Verdict(outcome=Outcome.HEALTHY, findings=findings, rollout=rollout)
+        return Verdict(outcome=Outcome.HEALTHY, findings=examined.findings, rollout=rollout)
     return Verdict(
         outcome=Outcome.PROGRESSING,
         why=f"healthy; must stay so until {enough_at:%H:%M:%S}",
-        findings=findings,
+        findings=examined.findings,
         rollout=rollout,
         look_again_at=enough_at,
     )
 
 
-def _sentence(findings: tuple[Finding, ...]) -> str:
-    others = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-    return f"{findings[0]}{others}"
+def _sentence(findings: tuple[Finding, ...], probes: tuple[Weighed, ...]) -> str:
+    """Tell the first of what is wrong; of probes, one that cannot be told before any other."""
+    first = (*findings, *sorted(probes, key=lambda one: not one.is_unknown))
+    others = f" (and {len(first) - 1} more)" if len(first) > 1 else ""
+    return f"{first[0]}{others}"

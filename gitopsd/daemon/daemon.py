@@ -142,6 +142,8 @@ class Daemon:
             house.cluster.start_watches(engine.wake)
             self._hears = house.cluster.watch_configmaps(house.config.namespace, ID, self._record_changed)
             stack.callback(house.cluster.stop)
+            house.prober.start(engine.wake)
+            stack.callback(house.stop_probes)
             engine.start()
             stack.callback(engine.stop)
             scheduler = self._schedule()

@@ -80,10 +80,10 @@ class Engine:
         self.ticked_at = time.monotonic()
         self.fetches.wake(source)
 
-    def wake(self, environment: str) -> None:
-        """Something happened to an environment: look soon."""
+    def wake(self, environment: str, after_s: float = 0.0) -> None:
+        """Something happened to an environment, or will: look soon, or then."""
         if environment in self.environments:
-            self.queue.wake(environment)
+            self.queue.wake(environment, after_s)
 
     def take_over(self) -> None:
         """Begin anew, with a fetch of every source: we lead now."""
@@ -158,6 +158,7 @@ class Engine:
             self.board.forget(gone)
             self.house.claims.forget(gone)
             self.house.cluster.forget(gone)
+            self.house.prober.forget(gone)
         self.environments = {**others, **found}
         for environment in found.values():
             self.board.follow(environment)

@@ -13,6 +13,7 @@ from gitopsd.adapters.authority import KubernetesAuthority
 from gitopsd.adapters.cluster import KubernetesCluster, Limits, Transport, credentials
 from gitopsd.adapters.git import GitSource, GitSourceSettings
 from gitopsd.adapters.leader import Candidate, Elector
+from gitopsd.adapters.probes import Checked, Prober, PrometheusServer
 from gitopsd.adapters.render import DirectoryRenderer, Larder, Shelf, Storage, Workshop
 from gitopsd.adapters.secrets import SopsDecryptor
 from gitopsd.adapters.store import ClusterStore
@@ -27,6 +28,8 @@ from gitopsd.ports import Clock, Ports, Reverts
 
 # A renewal that takes longer than the deadline is as good as none.
 LEASE_CALL = Limits(connect_s=2.0, total_s=4.0, answer_bytes_max=1024 * 1024)
+# A probe that cannot ask the API server soon asks it again an interval later.
+PROBE_CALL = Limits(connect_s=2.0, total_s=10.0, answer_bytes_max=16 * 1024 * 1024)
 
 
 class Sources:
@@ -80,6 +83,8 @@ class House:
     cluster: KubernetesCluster
     store: ClusterStore
     lease_api: Transport
+    probe_api: Transport
+    prober: Prober
     fence: Fence
     claims: LocalClaims
     times: StageTimes
@@ -103,6 +108,11 @@ class House:
             return None
         # A standby answers as well: reviews are asked on the road that no fence stands on.
         return KubernetesAuthority(self.lease_api, self.clock, self.config.namespace, server.audiences)
+
+    def stop_probes(self) -> None:
+        """Ask nobody any more."""
+        self.prober.stop()
+        self.probe_api.close()
 
     def environments_of(self, source: str) -> tuple[Environment, ...]:
         """Return the environments of one source, patterns expanded.
@@ -154,12 +164,15 @@ def wire(config: Config, clock: Clock, road: Callable[..., Transport] = Transpor
     sources = {one.name: _source(one, config, clock) for one in config.sources}
     source = Sources(sources)
     cluster, store = KubernetesCluster(transport, clock), ClusterStore(transport, config.namespace)
+    probe_api = Transport(login, fence=fence, limits=PROBE_CALL)
+    prober = Prober(probe_api, clock, _prometheus(config))
     ports = Ports(
         source=timed(source, times),
-        renderer=timed(_renderer(source, config), times),
+        renderer=timed(Checked(_renderer(source, config)), times),
         cluster=timed(cluster, times),
         store=timed(store, times),
         claims=claims,
+        probes=prober,
         clock=clock,
     )
     return House(
@@ -169,6 +182,8 @@ def wire(config: Config, clock: Clock, road: Callable[..., Transport] = Transpor
         cluster=cluster,
         store=store,
         lease_api=Transport(login, limits=LEASE_CALL),
+        probe_api=probe_api,
+        prober=prober,
         fence=fence,
         claims=claims,
         times=times,
@@ -187,6 +202,11 @@ def _renderer(source: Sources, config: Config) -> DirectoryRenderer:
     decryptor = SopsDecryptor()
     storage = Storage(Shelf(config.cacheDir / "rendered"), decryptor.seal)
     return DirectoryRenderer(Larder(source, decryptor, workshop), storage=storage)
+
+
+def _prometheus(config: Config) -> PrometheusServer | None:
+    named = config.prometheus
+    return PrometheusServer(url=named.url, token_file=named.tokenFile, ca_file=named.caFile) if named.url else None
 
 
 def _source(one: SourceConfig, config: Config, clock: Clock) -> GitSource:

@@ -11,6 +11,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from gitopsd.core.probes import ProbeState
+from gitopsd.core.settings import OnFailure
 from gitopsd.core.status.words import Phase, Sync, Word
 
 Truth = Literal["True", "False", "Unknown"]
@@ -173,12 +175,48 @@ class Finding(_Shown):
     message: str | None = None
 
 
+class ProbeShown(_Shown):
+    """How one probe stands: ``inARow`` answers were like the last one; ``failures`` in a row fail the rollout.
+
+    ``counts`` is false where the rollout is not judged by it: it had failed before, or nothing new is tested.
+    """
+
+    name: str
+    type: Literal["http", "prometheus", "job", "cel"]
+    state: ProbeState
+    message: str | None = None
+    in_a_row: int
+    failures: int
+    counts: bool
+    at: str | None = None
+
+
 class VerdictShown(_Shown):
     """Is what was looked at healthy?"""
 
     outcome: Literal["healthy", "progressing", "failed"]
     message: str | None = None
     findings: list[Finding]
+    probes: list[ProbeShown] | None = None
+
+
+class PruneShown(_Shown):
+    """Whether what Git has no more is deleted, and how much of it at once."""
+
+    enabled: bool
+    budget_percent: int
+
+
+class SettingsShown(_Shown):
+    """What ``gitopsd.yaml`` asked for, as it is in force."""
+
+    namespace: str | None = None
+    depends_on: list[str] | None = None
+    timeout_seconds: float
+    soak_seconds: float
+    on_failure: OnFailure
+    prune: PruneShown
+    probes: list[str] | None = None
 
 
 class PlanShown(_Shown):
@@ -292,6 +330,7 @@ class EnvironmentShown(_Shown):
     suspended: Pause | None
     last_error: ProblemShown | None = None
     conditions: list[Condition] | None = None
+    settings: SettingsShown | None = None
     verdict: VerdictShown | None = None
     plan: PlanShown | None = None
     rollout: RolloutShown | None = None

@@ -87,7 +87,6 @@ def test_an_unknown_key_is_refused_with_its_path_line_and_the_likely_word(conten
     [
         ("promote: {from: staging}\n", "promote"),
         ("rollout: {}\n", "rollout"),
-        ("health: {probes: []}\n", "health.probes"),
     ],
 )
 def test_a_feature_that_this_build_lacks_is_refused_by_name(content, path):

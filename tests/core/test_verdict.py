@@ -9,13 +9,18 @@ import pytest
 from gitopsd.core.model import Health, HealthStatus
 from gitopsd.core.plan import Plan
 from gitopsd.core.settings import Settings
-from gitopsd.core.verdict import Outcome, judge, unhealthy
+from gitopsd.core.verdict import Outcome, examine, unhealthy
+from gitopsd.core.verdict import judge as judge_examined
 from tests.make import BROKEN, CURRENT, NOON, REVISION, ROLLING, desired, live, manifest, ref, rollout, sight
 
 WEB = ref("Deployment", "web")
 CACHE = ref("Deployment", "cache")
 BOTH = desired(manifest("Deployment", "web"), manifest("Deployment", "cache"))
 STARVED = Health(HealthStatus.FAILED, "Unschedulable", "0/1 nodes are available")
+
+
+def judge(*looked, probed=()):
+    return judge_examined(examine(*looked), probed)
 
 
 def after(seconds: float):

@@ -10,10 +10,11 @@ from gitopsd.core.errors import Problem, SourceError, Stage
 from gitopsd.core.model import Desired, Environment, Revision
 from gitopsd.core.passes import Git, Look, Pass
 from gitopsd.core.plan import Plan
+from gitopsd.core.probes import HttpProbe, Probed, ProbeState
 from gitopsd.core.record import Entry, Hold, Kept, Outcome, Record, Suspension, Trigger
 from gitopsd.core.status.overview import DaemonView, EnvironmentView, SourceView, View
 from gitopsd.core.target import Target
-from gitopsd.core.verdict import judge
+from gitopsd.core.verdict import examine, judge
 from tests.make import BROKEN, CURRENT, NOON, ROLLING, desired, inventory, live, manifest, rollout, sight
 
 ENVIRONMENT = Environment(name="production/web", source="git", path="environments/production/web")
@@ -63,17 +64,20 @@ def seen(
     at: Desired | None = None,
     plan: Plan | None = None,
     stale: SourceError | None = None,
+    probed: tuple[Probed, ...] = (),
     **more,
 ) -> EnvironmentView:
     """A snapshot after a pass that looked at ``at`` (what Git wants, unless said otherwise)."""
     shown = at or wants
     now_live = live(*(sight(one.ref, health) for one in shown.manifests))
+    examined = examine(shown, now_live, record.rollout_of(shown.digest), LATER)
     look = Look(
         target=Target(digest=shown.digest, trigger=Trigger.COMMIT),
         desired=shown,
         live=now_live,
         plan=plan or Plan(digest=shown.digest, revision=shown.revision, unchanged_count=1),
-        verdict=judge(shown, now_live, record.rollout_of(shown.digest), LATER),
+        examined=examined,
+        verdict=judge(examined, probed),
         at=LATER,
     )
     latest = Pass(git=Git(desired=wants, stale=stale), look=look, decision=decision, record=record)
@@ -138,6 +142,21 @@ REVERTED = seen(BAD_SET, PUT_BACK, Rest(), at=GOOD_SET)
 ROLLED_OUT = seen(BAD_SET, ROLLING_OUT, Watch(WHY), ROLLING)
 FAILED_NOW = replace(ROLLING_OUT, rollout=replace(ROLLING_OUT.rollout, failure=WHY), history=(FAILED_ENTRY,))
 
+PROBE = HttpProbe(name="http web:80/healthz", service="web", port="80", path="/healthz")
+PROBED_SET = replace(GOOD_SET, settings=replace(GOOD_SET.settings, probes=(PROBE,)))
+PROBED_BAD = replace(BAD_SET, settings=PROBED_SET.settings)
+PROBE_FAILS = Probed(
+    name=PROBE.name,
+    state=ProbeState.FAIL,
+    message="GET web:80/healthz on web-7d9f-x2: 503, expected 200",
+    in_a_row=3,
+    failed=True,
+    at=LATER,
+)
+PROBE_LOST = replace(
+    PROBE_FAILS, state=ProbeState.UNKNOWN, message="no way to web-7d9f-x2 within 5 s", in_a_row=9, failed=False
+)
+
 # Each way in which an environment can be, as a sentence, with phase, sync, health and the Ready condition.
 CASES = {
     "nothing was ever seen": (unseen(), "Pending", "Unknown", "Unknown", "Unknown", "Progressing"),
@@ -193,6 +212,18 @@ CASES = {
             replace(AT_GOOD, kept=(), held={HOLD.digest: replace(HOLD, by="ada", back_to="")}),
             Held((API_DOWN,), replace(HOLD, by="ada", back_to=""))),
         "Suspended", "OutOfSync", "Unknown", "Unknown", "Suspended"),
+    "what was kept fails its probe": (
+        seen(PROBED_SET, AT_GOOD, Rest(), probed=(PROBE_FAILS,)),
+        "Ready", "Synced", "Degraded", "True", "ReconciliationSucceeded"),
+    "the probe of what was kept cannot be told": (
+        seen(PROBED_SET, AT_GOOD, Rest(), probed=(PROBE_LOST,)),
+        "Ready", "Synced", "Unknown", "True", "ReconciliationSucceeded"),
+    "a commit is applied and its probe cannot be told": (
+        seen(PROBED_BAD, ROLLING_OUT, Watch(""), probed=(PROBE_LOST,)),
+        "Verifying", "Synced", "Unknown", "False", "Progressing"),
+    "a commit is applied and its probe has not answered yet": (
+        seen(PROBED_BAD, ROLLING_OUT, Watch(""), probed=(replace(PROBE_LOST, state=ProbeState.PENDING, at=None),)),
+        "Verifying", "Synced", "Progressing", "False", "Progressing"),
     "Git is silent": (
         seen(GOOD_SET, AT_GOOD, Rest(), stale=GIT_DOWN),
         "Ready", "Unknown", "Healthy", "True", "ReconciliationSucceeded"),

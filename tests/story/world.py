@@ -21,6 +21,7 @@ from gitopsd.ports import Ports
 from gitopsd.reconcile import reconcile
 from tests.fakes.clock import FakeClock
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.probes import FakeProbes
 from tests.fakes.store import FakeStore
 
 ENVIRONMENT = Environment(name="staging", source="git", path="environments/staging", apply_set="set-staging")
@@ -82,9 +83,13 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
     wrap: Callable[[Ports], Ports] = lambda ports: ports
     claims: LocalClaims = field(default_factory=LocalClaims)
+    probes: FakeProbes = field(init=False)
     decisions: list[Decision] = field(default_factory=list)
     latest: Pass | None = None
     silence: GitopsdError | None = None
+
+    def __post_init__(self) -> None:
+        self.probes = FakeProbes(self.clock)
 
     def commit(self, **images: str) -> None:
         """Replace the environment's directory."""
@@ -98,12 +103,14 @@ class World:
             cluster=self.cluster,
             store=self.store,
             claims=self.claims,
+            probes=self.probes,
             clock=self.clock,
         )
         try:
             self.latest = reconcile(ENVIRONMENT, self.wrap(ports))
         except Crash:
             self.claims = LocalClaims()
+            self.probes = FakeProbes(self.clock, self.probes.answers, self.probes.asked)
             return None
         except (ClusterError, SourceError) as silence:
             self.silence = silence

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from math import isfinite
 
 from gitopsd.core.errors import Problem
 from gitopsd.core.manifests import durations
@@ -51,8 +52,8 @@ class Section:
                 self._file.note("SETTINGS_UNKNOWN_KEY", (*self._place, key), "is not a key that is known here", hint)
 
     def fault(self, key: str, message: str) -> None:
-        """Note what is wrong with the key's value."""
-        self._file.note("SETTINGS_INVALID", (*self._place, key), message)
+        """Note what is wrong with the key's value; an empty key is the whole mapping."""
+        self._file.note("SETTINGS_INVALID", (*self._place, key) if key else self._place, message)
 
     def value(self, key: str) -> Value:
         """Return whatever the key has, for a key that takes more than one shape; None when it is not there."""
@@ -113,6 +114,23 @@ class Section:
             return value
         self.fault(key, f"must be between {bounds[0]:g}s and {bounds[1]:g}s")
         return default
+
+    def integer(self, key: str, default: int, bounds: tuple[int, int]) -> int:
+        """Return the key's whole number, within the bounds."""
+        value = self._fields.get(key, default)
+        if isinstance(value, int) and not isinstance(value, bool) and bounds[0] <= value <= bounds[1]:
+            return value
+        self.fault(key, f"must be a whole number from {bounds[0]} to {bounds[1]}")
+        return default
+
+    def number(self, key: str) -> float | None:
+        """Return the key's number; None when it is not there."""
+        value = self._fields.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
+            return float(value)
+        if key in self._fields:
+            self.fault(key, "must be a number")
+        return None
 
     def percent(self, key: str, default: int) -> int:
         """Return the key's percentage."""

@@ -9,6 +9,7 @@ from gitopsd.core.errors import RenderError
 from gitopsd.core.manifests import yaml
 from gitopsd.core.manifests.naming import namespace_fault
 from gitopsd.core.manifests.pointers import pointer_fault
+from gitopsd.core.manifests.probe_section import probes_in
 from gitopsd.core.manifests.recipe_section import recipe_in
 from gitopsd.core.manifests.section import Section
 from gitopsd.core.manifests.text import read_text
@@ -50,7 +51,8 @@ def _settings(root: Section) -> Settings:
     namespace = root.text("namespace")
     if namespace and (fault := namespace_fault(namespace)):
         root.fault("namespace", fault)
-    deadline_s, soak_s = _health(root.section("health"))
+    health = root.section("health")
+    deadline_s, soak_s = _health(health)
     # Not a setting, but of this file: all that is wrong with it is told at once.
     recipe_in(root)
     return Settings(
@@ -58,6 +60,7 @@ def _settings(root: Section) -> Settings:
         depends_on=root.texts("dependsOn", LIST_MAX),
         deadline_s=deadline_s,
         soak_s=soak_s,
+        probes=probes_in(health),
         on_failure=OnFailure(root.choice("onFailure", [choice.value for choice in OnFailure], OnFailure.REVERT)),
         prune=_prune(root.section("prune")),
         ignore=tuple(_ignore_rule(rule) for rule in root.sections("ignore", LIST_MAX)),
@@ -65,7 +68,7 @@ def _settings(root: Section) -> Settings:
 
 
 def _health(section: Section) -> tuple[float, float]:
-    section.allow(("timeout", "soak"), later=("probes",))
+    section.allow(("timeout", "soak", "probes"))
     defaults = Settings()
     deadline_s = section.seconds("timeout", defaults.deadline_s, (1.0, DAY_S))
     soak_s = section.seconds("soak", min(defaults.soak_s, deadline_s / 2), (0.0, DAY_S))

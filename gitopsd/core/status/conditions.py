@@ -9,7 +9,19 @@ from gitopsd.core.status.facts import problems, since, wanted
 from gitopsd.core.status.sentence import told, why
 from gitopsd.core.status.shown import present, reason_of, stamp
 from gitopsd.core.status.view import EnvironmentView
-from gitopsd.core.status.words import Phase, Sync, Word, drifted_count, health, hold_in_force, is_put_back, phase, sync
+from gitopsd.core.status.words import (
+    Phase,
+    Sync,
+    Word,
+    drifted_count,
+    failed_probes,
+    health,
+    hold_in_force,
+    is_put_back,
+    phase,
+    sync,
+    unknown_probes,
+)
 
 _TRUE, _FALSE, _UNKNOWN = "True", "False", "Unknown"
 _MOVING = (Phase.APPLYING, Phase.VERIFYING, Phase.REVERTING)
@@ -89,7 +101,10 @@ def _healthy(view: EnvironmentView) -> tuple[str, str]:
 
 def _healthy_because(view: EnvironmentView) -> str:
     look = view.latest.look if view.latest else None
-    return str(look.verdict.findings[0]) if look and look.verdict.findings else ""
+    if look is None:
+        return ""
+    doubts = (*look.verdict.findings, *failed_probes(look), *unknown_probes(look))
+    return str(doubts[0]) if doubts else ""
 
 
 def _synced(view: EnvironmentView) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from gitopsd.core.status.history import held_json, history_json, rollback_json
 from gitopsd.core.status.sentence import why
 from gitopsd.core.status.shown import bounded, present, problem_json, reason_of, revision_json, stamp
 from gitopsd.core.status.view import EnvironmentView
+from gitopsd.core.status.wishes import probes_json, settings_json
 from gitopsd.core.status.words import drifted_count, health, phase, sync
 
 OBJECTS_MAX = 1000
@@ -73,6 +74,7 @@ def _usual(view: EnvironmentView) -> dict[str, Json]:
     look = view.latest.look if view.latest else None
     return present(
         conditions=conditions(view),
+        settings=settings_json(look.desired.settings) if look else None,
         verdict=_verdict(look) if look else None,
         plan=_plan(look) if look else None,
         rollout=_rollout(view, record.rollout, look) if record.rollout else None,
@@ -153,6 +155,7 @@ def _verdict(look: Look) -> Mapping[str, Json]:
             )
             for finding in look.verdict.findings
         ),
+        probes=probes_json(look.verdict.probes),
     )
 
 

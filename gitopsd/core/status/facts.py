@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gitopsd.core.decision import Held, failure_of
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.model import Revision
+from gitopsd.core.passes import Look
 from gitopsd.core.record import Hold, Outcome, Record, Rollout
 from gitopsd.core.status.shown import short
 from gitopsd.core.status.view import EnvironmentView
-from gitopsd.core.status.words import Phase, blocked_by_prune, hold_in_force, is_put_back, phase
+from gitopsd.core.status.words import (
+    Phase,
+    blocked_by_prune,
+    failed_probes,
+    hold_in_force,
+    is_put_back,
+    phase,
+    unknown_probes,
+)
 
 
 def revision_of(view: EnvironmentView, digest: str) -> Revision | None:
@@ -73,11 +82,18 @@ def since(view: EnvironmentView) -> datetime | None:
 
 
 def deadline(view: EnvironmentView, rollout: Rollout) -> datetime | None:
-    """Return when the rollout counts as failed; time without an API server is not counted."""
+    """Return when the rollout counts as failed; time without an API server is not counted.
+
+    None while only a probe that cannot be told stands in the way: then there is no such time.
+    """
     look = view.latest.look if view.latest else None
     if look is None or look.desired.digest != rollout.digest:
         return None
-    return rollout.started_at + timedelta(seconds=look.desired.settings.deadline_s + look.live.blind_s)
+    ends = rollout.started_at + timedelta(seconds=look.desired.settings.deadline_s + look.live.blind_s)
+    known = look.verdict.rollout or rollout
+    if look.verdict.findings:
+        return ends
+    return None if known.unknown_since else ends + timedelta(seconds=known.unknown_s)
 
 
 def problems(view: EnvironmentView) -> tuple[Problem, ...]:
@@ -119,7 +135,21 @@ def _beside(view: EnvironmentView) -> tuple[Problem, ...]:
         return silence
     plan = look.plan
     kept_back = plan.kept_back if blocked_by_prune(look) else ()
-    return (*silence, *plan.conflicts, *plan.fighting, *kept_back)
+    return (*silence, *plan.conflicts, *plan.fighting, *kept_back, *_probes(look))
+
+
+def _probes(look: Look) -> Iterator[Problem]:
+    """What a probe says that is news to people: it cannot be told, or what was kept is well no more."""
+    for one in unknown_probes(look):
+        hint = "nothing is kept, and nothing put back, on account of it; see that what the probe asks can be reached"
+        yield Problem(code="PROBE_UNKNOWN", stage=Stage.HEALTH, message=str(one), hint=hint)
+    for one in failed_probes(look):
+        if look.verdict.rollout is None:
+            hint = "it was well when this was kept, so nothing is put back; commit a fix"
+            yield Problem(code="PROBE_FAILED", stage=Stage.HEALTH, message=str(one), hint=hint)
+        elif not one.counts:
+            hint = "it had failed before this commit, so nothing is put back on account of it"
+            yield Problem(code="PROBE_FAILED", stage=Stage.HEALTH, message=str(one), hint=hint)
 
 
 def _put_back(hold: Hold, name: str) -> Problem:

@@ -158,6 +158,8 @@ def _also(view: EnvironmentView, sentence: str) -> str:
     """Add what is wrong beside it, or what a newer commit waits for."""
     waiting = view.latest.waiting if view.latest else None
     found = () if phase(view) is Phase.REVERTING and not view.problems and not waiting else problems(view)
+    if found and found[0].message in sentence:
+        return f"{sentence}; {found[0].hint}"
     if found:
         return f"{sentence}; but {told(found[0])}"
     if waiting and isinstance(waiting.decision, Watch):

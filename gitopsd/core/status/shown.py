@@ -20,6 +20,8 @@ _CODE_REASONS = {
     "ROLLOUT_FAILED": "HealthCheckFailed",
     "REVERT_FAILED": "RollbackFailed",
     "HELD": "RevisionHeld",
+    "PROBE_FAILED": "HealthCheckFailed",
+    "PROBE_UNKNOWN": "HealthCheckCanceled",
     "FIGHTING": "DriftDetected",
     "OWNERSHIP_CONFLICT": "ApplyConflict",
     "ADOPTION_REFUSED": "ApplyConflict",

@@ -11,6 +11,7 @@ from gitopsd.core.decision import Apply, Held, Keep, Watch
 from gitopsd.core.model import HealthStatus
 from gitopsd.core.passes import Look, Pass
 from gitopsd.core.plan import Cause
+from gitopsd.core.probe_answers import Weighed
 from gitopsd.core.record import GITOPSD, Hold, Record, Trigger
 from gitopsd.core.status.view import EnvironmentView
 from gitopsd.core.verdict import Outcome
@@ -112,13 +113,29 @@ def health(view: EnvironmentView) -> Word:
         return Word.UNKNOWN
     found = {finding.health.status for finding in look.verdict.findings}
     worst = next((status for status in _WORST_FIRST if status in found), None)
-    if worst is HealthStatus.FAILED or look.verdict.outcome is Outcome.FAILED:
+    if worst is HealthStatus.FAILED or look.verdict.outcome is Outcome.FAILED or failed_probes(look):
         return Word.DEGRADED
     if worst is HealthStatus.NOT_FOUND and not look.verdict.rollout:
         return Word.MISSING
-    if worst is HealthStatus.UNKNOWN:
+    if worst is HealthStatus.UNKNOWN or unknown_probes(look):
         return Word.UNKNOWN
-    return Word.PROGRESSING if found else Word.HEALTHY
+    is_waiting = look.verdict.rollout is not None and any(one.in_doubt for one in look.verdict.probes)
+    return Word.PROGRESSING if found or is_waiting else Word.HEALTHY
+
+
+def failed_probes(look: Look) -> tuple[Weighed, ...]:
+    """Return the probes that failed as often in a row as it takes, also those that do not count for the rollout."""
+    return tuple(one for one in look.verdict.probes if one.answer.failed)
+
+
+def unknown_probes(look: Look) -> tuple[Weighed, ...]:
+    """Return the probes that cannot be told; of a kept digest, only where that was so as often in a row as it takes."""
+    is_kept = look.verdict.rollout is None
+    return tuple(
+        one
+        for one in look.verdict.probes
+        if one.is_unknown and (not is_kept or one.answer.in_a_row >= one.probe.pace.failures)
+    )
 
 
 def drifted_count(look: Look) -> int:
