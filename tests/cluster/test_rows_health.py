@@ -116,24 +116,6 @@ def test_h3_a_pod_that_cannot_come_up_fails_what_it_belongs_to(on_kwok, kind):
     assert re.fullmatch(r"0/1 .*; one-\S+: image not found: rig.test/web:missing", health.message)
 
 
-def test_h3_old_pods_that_crash_do_not_fail_the_fix(on_kwok):
-    body = on_kwok.deployment(image="rig.test/web:crash", replicas=1)
-    on_kwok.run(body)
-    wait_for("it to fail", lambda: _of_status(on_kwok, body, FAILED), deadline_s=60)
-
-    fix = on_kwok.deployment(image="rig.test/web:slow", replicas=1)
-    on_kwok.run(fix)
-
-    seen = set()
-
-    def is_current():
-        seen.add(_health(on_kwok, fix).status)
-        return CURRENT in seen
-
-    wait_for("the fix to be current", is_current, deadline_s=60)
-    assert seen == {IN_PROGRESS, CURRENT}
-
-
 def test_h4_a_deployment_that_missed_its_own_deadline_has_failed(on_kwok):
     body = on_kwok.deployment(image="rig.test/web:never-ready", replicas=1, progressDeadlineSeconds=2)
     on_kwok.run(body)
