@@ -150,9 +150,9 @@ class Verify(_Strict):
 
 
 class RevertCommits(_Strict):
-    """Where Git is told of reverts: a branch for them alone, or the followed one."""
+    """Where Git is told of reverts: a branch for them alone, or the followed one; empty = it is not told."""
 
-    branch: Annotated[str, AfterValidator(_branch)]
+    branch: Annotated[str, AfterValidator(lambda value: value and _branch(value))] = ""
 
 
 class SourceConfig(_Strict):
@@ -165,7 +165,7 @@ class SourceConfig(_Strict):
     insecure: bool = False
     auth: Auth = Auth()
     verify: Verify = Verify()
-    revertCommits: RevertCommits | None = None  # noqa: N815
+    revertCommits: RevertCommits = RevertCommits()  # noqa: N815
 
     @model_validator(mode="after")
     def _address(self) -> Self:

@@ -194,7 +194,7 @@ def wire(config: Config, clock: Clock, road: Callable[..., Transport] = Transpor
 
 def _reverts(config: Config, sources: Mapping[str, GitSource]) -> Mapping[str, Reverts]:
     wished = {one.name: one.revertCommits for one in config.sources}
-    return {name: sources[name].reverts(wish.branch) for name, wish in wished.items() if wish}
+    return {name: sources[name].reverts(wish.branch) for name, wish in wished.items() if wish.branch}
 
 
 def _renderer(source: Sources, config: Config) -> DirectoryRenderer:
