@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gitopsd.core.fields import parts, read, text, whole, whole_or_none
+from gitopsd.core.fields import parts, text_of, whole, whole_or_none
 from gitopsd.core.model import Body
 
 
@@ -60,16 +60,16 @@ def _condition(entry: Body, generation: int) -> Condition:
     seen = whole_or_none(entry, "observedGeneration")
     stale = seen is not None and 0 < seen < generation
     return Condition(
-        type=text(entry, "type"),
+        type=text_of(entry, "type"),
         status="Unknown" if stale else _status(entry),
-        reason="" if stale else text(entry, "reason"),
-        message="" if stale else text(entry, "message"),
-        severity=text(entry, "severity"),
-        since=text(entry, "lastTransitionTime"),
+        reason="" if stale else text_of(entry, "reason"),
+        message="" if stale else text_of(entry, "message"),
+        severity=text_of(entry, "severity"),
+        since=text_of(entry, "lastTransitionTime"),
     )
 
 
 def _status(entry: Body) -> str:
     """By custom it is a word; some write ``true`` all the same."""
-    found = read(entry, "status")
-    return str(found) if isinstance(found, bool) else text(entry, "status")
+    found = entry.get("status")
+    return str(found) if isinstance(found, bool) else text_of(entry, "status")
