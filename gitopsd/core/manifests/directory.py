@@ -12,6 +12,7 @@ from gitopsd.core.errors import Problem, RenderError, Stage
 from gitopsd.core.manifests.canonical import canonical_set, digest_of
 from gitopsd.core.manifests.layout import Layout, lay_out, refuse_too_much
 from gitopsd.core.manifests.objects import FileContent, Written, read_file
+from gitopsd.core.manifests.probe_jobs import with_jobs
 from gitopsd.core.manifests.problems import duplicate_problems, refuse_any
 from gitopsd.core.manifests.settings_file import parse_settings
 from gitopsd.core.model import Desired, File, Revision
@@ -77,15 +78,15 @@ def read_plain(directory: str, layout: Layout, read: Callable[[File], FileConten
         RenderError: there are too many of them.
     """
     refuse_too_much(layout.manifests, directory)
-    return assemble(directory, layout.settings, [read(file) for file in layout.manifests])
+    return assemble(directory, layout, [read(file) for file in layout.manifests])
 
 
 def assemble(
-    directory: str, settings: File | None, contents: Iterable[FileContent], warnings: Iterable[Problem] = ()
+    directory: str, layout: Layout, contents: Iterable[FileContent], warnings: Iterable[Problem] = ()
 ) -> Rendered:
     """Return what these contents make together, beside the directory's ``gitopsd.yaml``."""
     contents = tuple(contents)
-    wishes, problems = _settings_of(settings)
+    wishes, problems = _settings_of(layout)
     problems += [problem for content in contents for problem in content.problems]
     objects = sorted((written for content in contents for written in content.objects), key=_order)
     problems += duplicate_problems(written.manifest for written in objects)
@@ -98,11 +99,13 @@ def refused(error: RenderError) -> Rendered:
     return Rendered(objects=(), settings=Settings(), problems=error.problems)
 
 
-def _settings_of(file: File | None) -> tuple[Settings, list[Problem]]:
+def _settings_of(layout: Layout) -> tuple[Settings, list[Problem]]:
     try:
-        return parse_settings(file) if file else Settings(), []
+        written = parse_settings(layout.settings) if layout.settings else Settings()
     except RenderError as error:
         return Settings(), list(error.problems)
+    settings, problems = with_jobs(written, layout.jobs)
+    return settings, list(problems)
 
 
 def _order(written: Written) -> tuple[str, str, str, str, str, int]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gitopsd.core.errors import Problem, RenderError, Stage
 from gitopsd.core.manifests.kustomization import kustomization_among, only_one
+from gitopsd.core.manifests.probe_section import job_files
 from gitopsd.core.manifests.problems import refuse_any
 from gitopsd.core.manifests.recipe_section import recipe_written
 from gitopsd.core.model import File
@@ -26,11 +27,15 @@ _CHART = "Chart.yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """What an environment's directory holds for us. ``manifests`` are what ``Plain`` renders."""
+    """What an environment's directory holds for us. ``manifests`` are what ``Plain`` renders.
+
+    ``jobs`` are the files of job probes, by their path below the directory; they are no manifests.
+    """
 
     recipe: Recipe
     settings: File | None
     manifests: tuple[File, ...]
+    jobs: Mapping[str, File]
 
 
 def lay_out(directory: str, files: Iterable[File]) -> Layout:
@@ -42,8 +47,10 @@ def lay_out(directory: str, files: Iterable[File]) -> Layout:
     below = {_relative(directory, file.path): file for file in files}
     settings = settings_among(directory, below.values())
     recipe = _recipe_written(settings) or _recipe_of({path: file for path, file in below.items() if "/" not in path})
-    manifests = tuple(file for path, file in sorted(below.items()) if _is_manifest(path))
-    return Layout(recipe=recipe, settings=settings, manifests=manifests)
+    named = job_files(settings) if settings else frozenset()
+    manifests = tuple(file for path, file in sorted(below.items()) if _is_manifest(path) and path not in named)
+    jobs = {path: file for path, file in below.items() if path in named}
+    return Layout(recipe=recipe, settings=settings, manifests=manifests, jobs=jobs)
 
 
 def settings_among(directory: str, files: Iterable[File]) -> File | None:
