@@ -62,7 +62,8 @@ class FakeCluster:
     """See the module.
 
     ``refuse`` scripts a permanent refusal by object name; ``down`` makes every call fail; ``ill`` and ``cured`` are
-    images that fail, or do not, whatever they are called; ``unsure`` are objects of which nothing can be known.
+    images that fail, or do not, whatever they are called; ``unsure`` are objects of which nothing can be known,
+    ``ready`` slow images that have come up; ``slow`` makes all of them slow.
     """
 
     objects: dict[ObjectRef, Stored] = field(default_factory=dict)
@@ -72,6 +73,8 @@ class FakeCluster:
     ill: set[str] = field(default_factory=set)
     cured: set[str] = field(default_factory=set)
     unsure: set[str] = field(default_factory=set)
+    ready: set[str] = field(default_factory=set)
+    slow: bool = False
     blind_s: float = 0.0
     _serial: int = 0
 
@@ -167,7 +170,7 @@ class FakeCluster:
         image = str(spec.get("image", "")) if isinstance(spec, Mapping) else ""
         if image in self.ill or (image.startswith("bad") and image not in self.cured):
             return Health(HealthStatus.FAILED, "ImagePullBackOff", f"0/1 ready; image not found: {image}")
-        if image.startswith("slow"):
+        if self.slow or (image.startswith("slow") and image not in self.ready):
             return Health(HealthStatus.IN_PROGRESS, "Progressing", "0/1 ready")
         return Health(HealthStatus.CURRENT)
 

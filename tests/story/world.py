@@ -109,8 +109,7 @@ class World:
         try:
             self.latest = reconcile(ENVIRONMENT, self.wrap(ports))
         except Crash:
-            self.claims = LocalClaims()
-            self.probes = FakeProbes(self.clock, self.probes.answers, self.probes.asked)
+            self.crash()
             return None
         except (ClusterError, SourceError) as silence:
             self.silence = silence
@@ -118,17 +117,22 @@ class World:
         self.decisions.append(self.latest.decision)
         return self.latest.decision
 
+    def crash(self) -> None:
+        """The process dies: what was in its memory is lost, what is stored stays."""
+        self.claims = LocalClaims()
+        self.probes = FakeProbes(self.clock, self.probes.answers, self.probes.asked)
+
     def make_passes(self, count: int) -> None:
         """Make so many passes that came to a decision."""
         while count:
             count -= self.pass_once() is not None
 
-    def make_passes_until(self, decision: type[Decision]) -> None:
-        """Make passes until one decides so."""
+    def make_passes_until(self, decision: type[Decision], *, minutes: float = 1 / 12) -> None:
+        """Make passes until one decides so, with some time between them."""
         for _ in range(PASSES_MAX):
             if isinstance(self.pass_once(), decision):
                 return
-            self.clock.advance(seconds=5.0)
+            self.clock.advance(minutes=minutes)
         raise AssertionError(f"never comes to {decision.__name__}: {self.decisions[-6:]}")
 
     def settle(self) -> Decision | None:
