@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gitopsd.adapters.secrets.keys import AgeKeys, NoKeyFits, read_keys
 from gitopsd.adapters.secrets.seal import Seal
-from gitopsd.core.errors import RenderError
+from gitopsd.core.errors import Problem, RenderError
 from gitopsd.core.manifests.problems import refuse_any
 from gitopsd.core.model import Decrypted, Environment, File
 from gitopsd.core.sops.detection import Form, form_of, layout_of
@@ -87,7 +87,8 @@ class _FileKey:
 
 def _open_all(layouts: Mapping[int, Layout], keys: AgeKeys | None) -> Mapping[int, Opened]:
     """Open every file, or say of each why it could not be."""
-    opened, problems = {}, []
+    opened: dict[int, Opened] = {}
+    problems: list[Problem] = []
     for number, layout in layouts.items():
         try:
             opened[number] = _open(layout, keys)
