@@ -1,0 +1,167 @@
+"""The rows of the catalogue about going back that need a real API server: what it refuses, what it must not lose."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitopsd.core.record import Outcome
+from gitopsd.core.status.facts import problems
+from gitopsd.core.status.words import Phase, phase
+from rig.faults import crashed
+from tests.cluster.oracles import container, inhabitants, written
+from tests.cluster.revert_manifests import SETTINGS
+from tests.cluster.stage import configmap, deployment, phase_is, shown, until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
+
+MISSING = deployment("web", image="rig.test/web:v2-missing")
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+CLAIM = """apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: disk}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+"""
+
+
+@pytest.fixture
+def kept(hasty_stage):
+    """A stage, quick, at which a good commit is kept."""
+    settings = configmap("settings", colour="red")
+    hasty_stage.commit({"gitopsd.yaml": SETTINGS % "5m", "web.yaml": deployment("web"), "settings.yaml": settings})
+    assert phase(hasty_stage.once()) is Phase.READY
+    return hasty_stage
+
+
+def test_v4_a_revert_that_an_immutable_field_blocks_says_so_and_writes_nothing(kept):
+    begin = kept.audit.position()
+    frozen = configmap("settings", colour="blue") + "immutable: true\n"
+    bad = kept.commit({"web.yaml": MISSING, "settings.yaml": frozen})
+
+    view = kept.once()
+
+    problem = problems(view)[0]
+    assert phase(view) is not Phase.READY
+    assert "immutable" in f"{problem.message} {problem.cause}"
+    assert "ConfigMap" in problem.ref
+    assert [hold.revision.commit for hold in view.known.held.values()] == [bad]
+    assert kept.get("configmaps", "settings")["data"] == {"colour": "blue"}
+    assert written(kept, begin) == {"patch deployments/web": 1, "patch configmaps/settings": 1}
+
+    fixed = kept.commit({"web.yaml": deployment("web", image="registry.example/app:3")})
+    after = kept.once()
+
+    assert (phase(after), after.known.last_kept.revision.commit) == (Phase.READY, fixed)
+
+
+def test_v5_a_revert_of_a_crd_whose_objects_were_stored_anew_is_blocked_and_loses_none(kept):
+    group = f"{kept.namespace}.example"
+    kept.commit({"crd.yaml": _crd(group, "v1"), "gem.yaml": _gem(group, "v1")})
+    assert phase(kept.once()) is Phase.READY
+    begin = kept.audit.position()
+    try:
+        bad = kept.commit({"web.yaml": MISSING, "crd.yaml": _crd(group, "v1", "v2"), "gem.yaml": _gem(group, "v2")})
+
+        view = kept.once()
+
+        assert [hold.revision.commit for hold in view.known.held.values()] == [bad]
+        assert "CustomResourceDefinition" in problems(view)[0].ref
+        assert "storedVersions" in str(problems(view)[0]) + problems(view)[0].cause
+        assert kept.api.get(f"/apis/{group}/v2/namespaces/{kept.namespace}/gems/one")["spec"] == {"cut": "v2"}
+        assert not [write for write in written(kept, begin) if write.startswith("delete")]
+    finally:
+        kept.api.delete(f"{CRDS}/gems.{group}")
+
+
+def test_v10_a_revert_during_which_the_api_server_is_away_is_told_and_goes_on(kept):
+    begin = kept.audit.position()
+    with kept.daemon() as daemon:
+        kept.commit({"web.yaml": MISSING, "settings.yaml": configmap("settings", colour="blue")})
+        until("the rollout", phase_is(daemon, Phase.VERIFYING))
+        with crashed(kept.cluster.powers()):
+            until("it to be told", lambda: "CLUSTER_UNREACHABLE" in _codes(daemon))
+            until("another try", lambda: shown(daemon).problem_count > 2)
+        until("the revert", phase_is(daemon, Phase.REVERTED), 60)
+        view = shown(daemon)
+
+    assert [entry.outcome for entry in view.known.history] == [Outcome.REVERTED, Outcome.FAILED, Outcome.KEPT]
+    assert container(kept.get("deployments", "web"))["image"] == "registry.example/app:1"
+    assert kept.get("configmaps", "settings")["data"] == {"colour": "red"}
+    assert written(kept, begin) == {"patch deployments/web": 2, "patch configmaps/settings": 2}
+
+
+def test_v11_what_the_bad_commit_added_goes_but_never_a_namespace_or_a_claim(kept):
+    extra = f"{kept.namespace}-extra"
+    kept.bounds = f"{kept.namespace}, {extra}"
+    kept.commit({"gitopsd.yaml": SETTINGS % "5m" + f"namespace: {kept.namespace}\n"})
+    assert phase(kept.once()) is Phase.READY
+    begin = kept.audit.position()
+    try:
+        kept.commit(
+            {
+                "web.yaml": MISSING,
+                "banner.yaml": configmap("banner", text="sale"),
+                "disk.yaml": CLAIM,
+                "extra.yaml": f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {extra}}}\n",
+            }
+        )
+
+        view = kept.once()
+
+        assert phase(view) is Phase.REVERTED
+        assert kept.get("configmaps", "banner") is None
+        assert kept.get("persistentvolumeclaims", "disk")["metadata"].get("deletionTimestamp") is None
+        assert kept.api.get(f"/api/v1/namespaces/{extra}")["status"]["phase"] == "Active"
+        writes = written(kept, begin)
+        assert {write for write in writes if write.startswith("delete")} == {"delete configmaps/banner"}
+        protected = [one for one in view.latest.look.plan.kept_back if one.code == "PRUNE_PROTECTED"]
+        assert sorted(one.ref.split()[0] for one in protected) == ["Namespace", "PersistentVolumeClaim"]
+    finally:
+        kept.api.delete(f"/api/v1/namespaces/{extra}")
+
+
+def test_v12_two_environments_that_want_one_object_never_take_it_from_each_other(kept):
+    kept.others = ("heir",)
+    adopting = 'annotations: {gitopsd.dev/adopt: "true"}'
+    ours = configmap("settings", colour="red").replace("name: settings\n", f"name: settings\n  {adopting}\n")
+    kept.commit({"settings.yaml": ours})
+    theirs = {"gitopsd.yaml": SETTINGS % "5m", "own.yaml": configmap("own", a="1")}
+    kept.commit(theirs, environment="heir")
+    kept.once_all()
+    begin = kept.audit.position()
+    with kept.daemon() as daemon:
+        bad = {"settings.yaml": ours.replace("red", "blue"), "bad.yaml": deployment("bad", "rig.test/web:missing")}
+        kept.commit(bad, environment="heir")
+        until("the second to be refused", lambda: "OWNERSHIP_CONFLICT" in _codes(daemon, "heir"))
+        fetches = len(kept.server.requests)
+        until("more fetches", lambda: len(kept.server.requests) > fetches + 4)
+        assert phase_is(daemon, Phase.READY)()
+
+    assert kept.get("configmaps", "settings")["data"] == {"colour": "red"}
+    assert inhabitants(kept) == {"deployments/web", "configmaps/settings", "configmaps/own"}
+    assert written(kept, begin) == {}
+
+
+def _codes(daemon, name: str = "staging") -> list[str]:
+    view = shown(daemon, name)
+    return [problem.code for problem in problems(view)] if view else []
+
+
+def _crd(group: str, *versions: str) -> str:
+    schema = "{openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}"
+    listed = "".join(
+        f"    - {{name: {one}, served: true, storage: {str(one == versions[-1]).lower()}, schema: {schema}}}\n"
+        for one in versions
+    )
+    return f"""apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {{name: gems.{group}}}
+spec:
+  group: {group}
+  scope: Namespaced
+  names: {{plural: gems, singular: gem, kind: Gem}}
+  versions:
+{listed}"""
+
+
+def _gem(group: str, version: str) -> str:
+    return f"apiVersion: {group}/{version}\nkind: Gem\nmetadata: {{name: one}}\nspec: {{cut: {version}}}\n"
