@@ -51,7 +51,8 @@ class Shop:
 
     def pod(self, name: str, address: str) -> str:
         """Make a pod that lives at the address; return its uid."""
-        spec = {"containers": [{"name": "app", "image": "rig.test/web"}]}
+        # Nobody schedules it: what it lives at is for the test to say.
+        spec = {"containers": [{"name": "app", "image": "rig.test/web"}], "schedulerName": "nobody"}
         made = self._create("/api/v1", "pods", {"kind": "Pod", "metadata": {"name": name}, "spec": spec})
         ips = [{"ip": address}]
         self._status("/api/v1", "pods", name, {"phase": "Running", "podIP": address, "podIPs": ips})

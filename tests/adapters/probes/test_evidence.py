@@ -61,13 +61,13 @@ def test_only_the_end_of_much_is_told():
         pytest.param(b"login with hunter22 refused", id="in words"),
         pytest.param(b"Basic " + b64encode(b"hunter22"), id="as the manifest has it"),
         pytest.param(b"hunter22" * 300, id="across the cut"),
-        pytest.param(b"begin\n" + b"x" * 65_530 + b"hunter22", id="cut off by the server"),
+        pytest.param(b"begin\n" + b"x" * 65_526 + b"hunter22", id="cut off by the server"),
     ],
 )
 def test_what_a_secret_holds_is_masked(log):
     told = tail(log[: 64 * 1024], password="hunter22")
 
-    assert "hunter" not in told
+    assert "hunt" not in told
     assert b64encode(b"hunter22").decode() not in told
 
 

@@ -163,6 +163,19 @@ def test_the_others_get_their_turn():
     assert len(made.there.asked) == 20
 
 
+def test_the_others_get_their_turn_at_rest_too_where_no_answer_is_news():
+    with world(prometheus(["0.1"])) as made:
+        many = desired(*(probe(f"p{number}") for number in range(20)))
+        wait_for("all of them", lambda: all(one.state is PASS for one in made.ask(many)))
+        while made.rung.acquire(blocking=False):
+            pass
+        made.clock.advance(seconds=10)
+        made.ask(many)
+        while len(made.there.asked) < 40:
+            assert made.rung.acquire(timeout=10)
+            made.ask(many)
+
+
 def test_a_new_rollout_begins_with_no_answers():
     with world(prometheus(["0.1"])) as made:
         made.ask_and_hear(desired(probe()), made.rollout())
