@@ -36,16 +36,21 @@ def desired(*probes: PrometheusProbe, digest: str = "d1") -> Desired:
 
 @dataclass
 class World:
+    """``follow`` is asked for at every wake, as a daemon does."""
+
     prober: Prober
     there: HostileServer
     clock: FakeClock
     woken: list[tuple[str, float]] = field(default_factory=list)
+    follow: Desired | None = None
     rung: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def wake(self, environment: str, after_s: float) -> None:
         self.woken.append((environment, after_s))
         if not after_s:
             self.rung.release()
+            if self.follow:
+                self.ask(self.follow)
 
     def rollout(self, digest: str = "d1") -> Rollout:
         return Rollout(digest=digest, revision=REVISION, trigger=Trigger.COMMIT, started_at=self.clock.now())
@@ -167,13 +172,11 @@ def test_the_others_get_their_turn_at_rest_too_where_no_answer_is_news():
     with world(prometheus(["0.1"])) as made:
         many = desired(*(probe(f"p{number}") for number in range(20)))
         wait_for("all of them", lambda: all(one.state is PASS for one in made.ask(many)))
-        while made.rung.acquire(blocking=False):
-            pass
+        wait_for("peace", lambda: not made.prober._in_flight)
         made.clock.advance(seconds=10)
+        made.follow = many
         made.ask(many)
-        while len(made.there.asked) < 40:
-            assert made.rung.acquire(timeout=10)
-            made.ask(many)
+        wait_for("all of them again", lambda: len(made.there.asked) == 40)
 
 
 def test_a_new_rollout_begins_with_no_answers():
