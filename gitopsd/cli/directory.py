@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from gitopsd.adapters.probes import expression_problems
 from gitopsd.adapters.render import DirectoryRenderer, Larder, Workshop
 from gitopsd.adapters.secrets import SopsDecryptor
 from gitopsd.core.errors import ConfigError, Problem, RenderError, Stage
@@ -35,7 +36,9 @@ def rendered(directory: Path, age_key_file: Path | None) -> Rendered:
     programs = {name: Path(os.environ[key]) for name, key in _PROGRAMS.items() if os.environ.get(key)}
     with TemporaryDirectory(prefix="gitopsd-", ignore_cleanup_errors=True) as base, found.named_for_people():
         larder = Larder(found, SopsDecryptor(), Workshop(Path(base), programs))
-        return found.told(DirectoryRenderer(larder).look(found.environment, _NOWHERE))
+        made = DirectoryRenderer(larder).look(found.environment, _NOWHERE)
+        wrong = expression_problems(made.settings, found.environment.path)
+        return found.told(replace(made, problems=(*made.problems, *wrong)))
 
 
 class _LocalRepository:

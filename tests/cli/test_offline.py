@@ -275,6 +275,16 @@ def _wait_until_it_reads(pid: int) -> None:
         caught = int(next(line for line in status.splitlines() if line.startswith("SigCgt")).split()[1], 16)
 
 
+def test_validate_finds_what_is_no_expression(run, directory):
+    probes = "health: {probes: [{cel: {kind: Certificate, expr: 'object.('}}]}\n"
+    (directory / "gitopsd.yaml").write_text(f"apiVersion: gitopsd.dev/v1\nkind: Environment\n{probes}")
+    ended = run("validate", str(directory))
+
+    assert ended.returncode == 1
+    assert "CEL_INVALID" in ended.stdout
+    assert "Syntax error" in ended.stdout
+
+
 def test_validate_finds_objects_that_wait_for_each_other(run, directory):
     waits = "metadata:\n  annotations: {gitopsd.dev/depends-on: Deployment.apps/web}\n"
     (directory / "more" / "settings.yaml").write_text(CONFIG.replace("metadata:\n", waits))

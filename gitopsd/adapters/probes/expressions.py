@@ -14,12 +14,8 @@ from gitopsd.adapters.probes.finding import shown
 from gitopsd.core.errors import Problem, RenderError, Stage
 from gitopsd.core.model import Body, Desired, Environment, Wanted
 from gitopsd.core.probes import CelProbe
+from gitopsd.core.settings import Settings
 from gitopsd.ports import Renderer
-
-try:
-    from cel_expr_python import cel
-except ImportError:
-    cel = None
 
 EXPRESSIONS_KEPT = 256
 VARIABLE = "object"
@@ -46,15 +42,15 @@ class Checked:
     def render(self, environment: Environment, wanted: Wanted) -> Desired:
         """See ``ports.Renderer``."""
         desired = self.renderer.render(environment, wanted)
-        if problems := tuple(expression_problems(desired, environment.path)):
+        if problems := tuple(expression_problems(desired.settings, environment.path)):
             raise RenderError(*problems)
         return desired
 
 
-def expression_problems(desired: Desired, directory: str) -> Iterator[Problem]:
-    """Yield what is wrong with the expressions of a set's probes."""
+def expression_problems(settings: Settings, directory: str) -> Iterator[Problem]:
+    """Yield what is wrong with the expressions of an environment's probes."""
     file = f"{directory}/gitopsd.yaml".lstrip("/")
-    for probe in desired.settings.probes:
+    for probe in settings.probes:
         if not isinstance(probe, CelProbe):
             continue
         try:
@@ -78,29 +74,40 @@ def holds(expression: str, body: Body) -> bool:
         result = _compiled(expression).eval(data={VARIABLE: body})
     except RuntimeError as broken:
         raise NotTold(shown(str(broken))) from broken
-    if result.type() == cel.Type.ERROR:
+    types = _library().Type
+    if result.type() == types.ERROR:
         raise NotTold(shown(str(result.value())))
-    if result.type() != cel.Type.BOOL:
+    if result.type() != types.BOOL:
         raise Invalid(f"gives a {result.type()}; it must give true or false")
     return bool(result.value())
 
 
 @lru_cache(EXPRESSIONS_KEPT)
 def _compiled(expression: str) -> Any:
-    if cel is None:
-        raise ExtraMissing("expressions need gitopsd's extra cel, which is not installed")
+    surroundings, types = _surroundings(), _library().Type
     try:
-        compiled = _surroundings().compile(expression)
+        compiled = surroundings.compile(expression)
     except RuntimeError as broken:
         raise Invalid(shown(str(broken).removeprefix("INVALID_ARGUMENT: ERROR: "))) from broken
-    if compiled.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
+    if compiled.return_type() not in (types.BOOL, types.DYN):
         raise Invalid(f"gives a {compiled.return_type()}; it must give true or false")
     return compiled
 
 
 @lru_cache(1)
 def _surroundings() -> Any:
-    return cel.NewEnv(variables={VARIABLE: cel.Type.DYN})
+    library = _library()
+    return library.NewEnv(variables={VARIABLE: library.Type.DYN})
+
+
+@lru_cache(1)
+def _library() -> Any:
+    """Load it with the first expression: it is half as large as all the rest."""
+    try:
+        from cel_expr_python import cel  # noqa: PLC0415
+    except ImportError:
+        raise ExtraMissing("expressions need gitopsd's extra cel, which is not installed") from None
+    return cel
 
 
 def _problem(code: str, message: str, hint: str, file: str) -> Problem:

@@ -87,14 +87,10 @@ WITHOUT_CEL = """
 import sys
 sys.modules["cel_expr_python"] = None
 from gitopsd.adapters.probes.expressions import expression_problems
-from gitopsd.core.model import Desired, Revision
 from gitopsd.core.probes import CelProbe
 from gitopsd.core.settings import Settings
 probe = CelProbe(name="ready", kind="Web", expression="object.status.ready")
-desired = Desired(
-    revision=Revision(ref="", commit=""), digest="d", manifests=(), settings=Settings(probes=(probe,))
-)
-for problem in expression_problems(desired, ""):
+for problem in expression_problems(Settings(probes=(probe,)), ""):
     print(problem.code, problem.file, problem.hint)
 """
 
