@@ -13,7 +13,8 @@ from typing import assert_never
 from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Watch, decide
 from gitopsd.core.errors import ClusterError, Problem, RenderError, SourceError, Stage
 from gitopsd.core.manifests.place import place
-from gitopsd.core.model import Accepted, Applied, Environment, HealthStatus, ObjectRef, Others
+from gitopsd.core.manifests.unstable import is_unstable
+from gitopsd.core.model import Accepted, Applied, Desired, Environment, HealthStatus, ObjectRef, Others
 from gitopsd.core.passes import Git, Look, Pass, Step
 from gitopsd.core.plan import Cause
 from gitopsd.core.planning import make_plan
@@ -31,7 +32,7 @@ def reconcile(environment: Environment, ports: Ports) -> Pass:
         GitopsdError: something could not be known; nothing was written on account of it.
     """
     record = ports.store.load(environment)
-    return pursue(environment, ask_git(environment, ports), record, ports)
+    return pursue(environment, ask_git(environment, record, ports), record, ports)
 
 
 def pursue(environment: Environment, git: Git, record: Record, ports: Ports) -> Pass:
@@ -96,11 +97,12 @@ def _done(environment: Environment, step: Step, git: Git, record: Record, ports:
     return Pass(git=git, look=step.look, decision=step.decision, record=record)
 
 
-def ask_git(environment: Environment, ports: Ports) -> Git:
+def ask_git(environment: Environment, record: Record, ports: Ports) -> Git:
     """Ask what the environment should be. Silence is an answer, and so is a commit that cannot be.
 
     Raises:
         ClusterError: the API server could not say which kinds it serves.
+        PlanRefused: a set that is never the same was begun, and is not as it was kept.
     """
     try:
         wanted = ports.source.resolve(environment)
@@ -111,7 +113,14 @@ def ask_git(environment: Environment, ports: Ports) -> Git:
         return Git(stale=silence)
     except RenderError as rejected:
         return Git(wanted=wanted, stale=wanted.stale, rejected=rejected)
-    return Git(wanted=wanted, desired=desired, stale=wanted.stale)
+    return Git(wanted=wanted, desired=as_begun(environment, desired, record, ports), stale=wanted.stale)
+
+
+def as_begun(environment: Environment, desired: Desired, record: Record, ports: Ports) -> Desired:
+    """Take a set that is never the same as it was when it was begun: equal inputs, equal objects."""
+    if not is_unstable(desired) or desired.digest not in record.snapshots_needed:
+        return desired
+    return replace(desired, manifests=ports.store.recall(environment, desired.digest).manifests)
 
 
 def claim(environment: Environment, git: Git, refs: Iterable[ObjectRef], ports: Ports) -> Others:

@@ -120,7 +120,7 @@ class Daemon:
     def _look(self, environment: Environment) -> Look | GitopsdError:
         try:
             record = self._house.store.load(environment)
-            git = ask_git(environment, self._house.ports)
+            git = ask_git(environment, record, self._house.ports)
             # A plan shows what would be done if nobody had paused it.
             choice = choose_target(git.desired, replace(record, suspended=None), proven=git.stale is None)
             if isinstance(choice, Target):

@@ -10,8 +10,9 @@ from gitopsd.core.manifests.helm_chart import chart_in
 from gitopsd.core.manifests.helm_functions import function_warnings
 from gitopsd.core.manifests.helm_hooks import hook_warnings, unknown_hook_warnings
 from gitopsd.core.manifests.objects import read_file
-from gitopsd.core.manifests.unstable import OBJECTS_TOLD_MAX, instabilities
-from gitopsd.core.model import File
+from gitopsd.core.manifests.unstable import OBJECTS_TOLD_MAX, instabilities, is_unstable, lasting
+from gitopsd.core.model import Desired, File, Revision
+from gitopsd.core.settings import Settings
 from tests.core.charts import chart_yaml, reader
 
 
@@ -139,3 +140,29 @@ def test_of_many_the_first_are_told():
 
     assert len(found) == OBJECTS_TOLD_MAX
     assert found[0].message.endswith(": /data/k0, /data/k1, /data/k2, /data/k3, /data/k4 and more")
+
+
+def desired(body: dict, *warnings) -> Desired:
+    (one,) = written(body)
+    return Desired(
+        revision=Revision(ref="main", commit="c"),
+        digest=one.manifest.digest,
+        manifests=(one.manifest,),
+        settings=Settings(),
+        warnings=tuple(warnings),
+    )
+
+
+def test_a_set_that_is_never_the_same_has_the_digest_of_its_inputs():
+    (warning,) = instabilities(written(a_map(a="1")), written(a_map(a="2")))
+    first, second = desired(a_map(a="1"), warning), desired(a_map(a="2"), warning)
+
+    assert is_unstable(first)
+    assert first.digest != second.digest
+    assert lasting(first, "inputs").digest == lasting(second, "inputs").digest
+    assert lasting(first, "inputs").digest != lasting(first, "other inputs").digest
+
+
+def test_any_other_set_has_the_digest_of_its_content():
+    assert lasting(desired(a_map(a="1")), "inputs") == desired(a_map(a="1"))
+    assert not is_unstable(desired(a_map(a="1")))

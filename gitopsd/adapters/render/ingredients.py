@@ -12,7 +12,7 @@ from gitopsd.core.manifests.canonical import canonical, digest_of
 from gitopsd.core.manifests.layout import Layout, lay_out, refuse_too_much
 from gitopsd.core.manifests.paths import is_below
 from gitopsd.core.manifests.settings_file import parse_settings
-from gitopsd.core.model import Decrypted, Environment, File, Wanted
+from gitopsd.core.model import Decrypted, Environment, File, Json, Wanted
 from gitopsd.core.recipes import Plain, Recipe
 from gitopsd.core.settings import Settings
 from gitopsd.ports import Decryptor
@@ -51,11 +51,19 @@ class Ingredients:
         version = self.tool.version() if self.tool else ""
         return key_of(self.task.environment, self.trees, version, self.opened.keys)
 
+    @property
+    def inputs(self) -> str:
+        """What is the same for equal files, whatever version of the tool renders them."""
+        return digest_of(canonical([*_names(self.task.environment), dict(self.trees)]))
+
 
 def key_of(environment: Environment, trees: Mapping[str, str], version: str, keys: str) -> str:
     """Return a set's key. Names are in it, because helm tells a chart what its release is called."""
-    names = [environment.name, environment.path, list(environment.namespaces)]
-    return digest_of(canonical([__version__, *names, dict(trees), version, keys]))
+    return digest_of(canonical([__version__, *_names(environment), dict(trees), version, keys]))
+
+
+def _names(environment: Environment) -> list[Json]:
+    return [environment.name, environment.path, list(environment.namespaces)]
 
 
 @dataclass(frozen=True, slots=True)

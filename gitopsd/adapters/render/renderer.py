@@ -15,6 +15,7 @@ from gitopsd.core.errors import RenderError
 from gitopsd.core.manifests.concealment import concealed, concealed_error
 from gitopsd.core.manifests.directory import Rendered, assemble, desired_of, read_plain, refused
 from gitopsd.core.manifests.objects import FileContent, read_file
+from gitopsd.core.manifests.unstable import lasting
 from gitopsd.core.model import Desired, Environment, File, Wanted
 
 
@@ -65,7 +66,7 @@ class DirectoryRenderer:
 
     def _desired(self, wanted: Wanted, ingredients: Ingredients) -> Desired:
         try:
-            return desired_of(wanted.revision, self._made(ingredients))
+            return lasting(desired_of(wanted.revision, self._made(ingredients)), ingredients.inputs)
         except RenderError as error:
             self._remembered.keep_refusal(ingredients, error)
             raise

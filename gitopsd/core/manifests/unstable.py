@@ -1,17 +1,21 @@
-"""Two renders of equal inputs, compared: what differs is said by object and place, never by value.
+"""Sets that are never the same: two renders of equal inputs compared, told by object and place, never by value.
 
-The first of the two is what is applied. A renderer that is not asked again for equal inputs then gives no drift.
+What was rendered first is what the inputs stand for. So such a set's digest is that of its inputs, and once it was
+begun its objects are those of its snapshot: a cache that is lost gives no new passwords.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice, zip_longest
 
 from gitopsd.core.errors import Problem, Stage
+from gitopsd.core.manifests.canonical import canonical, digest_of
 from gitopsd.core.manifests.objects import Written
-from gitopsd.core.model import Json, Manifest, ObjectRef
+from gitopsd.core.model import Desired, Json, Manifest, ObjectRef
 
+CODE = "RENDER_UNSTABLE"
 OBJECTS_TOLD_MAX = 20
 PLACES_TOLD_MAX = 5
 
@@ -21,6 +25,16 @@ _HINT = "let the chart take the value from a Secret that exists, or write it dow
 def instabilities(first: Sequence[Written], second: Sequence[Written]) -> tuple[Problem, ...]:
     """Return a warning for each object that is not the same in both; the first ones of many."""
     return tuple(islice(_found(first, second), OBJECTS_TOLD_MAX))
+
+
+def lasting(desired: Desired, inputs: str) -> Desired:
+    """Return the set under a digest that lasts as long as its inputs do; ``inputs`` tells these from all others."""
+    return replace(desired, digest=digest_of(canonical([CODE, inputs]))) if is_unstable(desired) else desired
+
+
+def is_unstable(desired: Desired) -> bool:
+    """Return whether the set would be another one if it were rendered again."""
+    return any(warning.code == CODE for warning in desired.warnings)
 
 
 def _found(first: Sequence[Written], second: Sequence[Written]) -> Iterator[Problem]:
@@ -53,7 +67,7 @@ def _escaped(key: str) -> str:
 
 def _problem(manifest: Manifest, message: str) -> Problem:
     return Problem(
-        code="RENDER_UNSTABLE",
+        code=CODE,
         stage=Stage.RENDER,
         message=message,
         hint=_HINT,
