@@ -63,7 +63,7 @@ class PrometheusAsker:
             return unknown(str(silence))
         count = min((0.0 if math.isnan(value) else value for value in samples), default=0.0)
         if probe.samples_query and count < probe.samples_min:
-            return _without_data(probe, f"{count:g} samples, at least {probe.samples_min:g} are wanted")
+            return _unmeasured(probe, f"{count:g} samples, at least {probe.samples_min:g} are wanted")
         return _judged(probe, values)
 
 
@@ -75,14 +75,14 @@ def _judged(probe: PrometheusProbe, values: Sequence[float]) -> Finding:
     if numbers and probe.minimum is not None and numbers[0] < probe.minimum:
         return failed(f"{numbers[0]:g}, at least {probe.minimum:g} is wanted")
     if not values:
-        return _without_data(probe, "the query has no result")
+        return _unmeasured(probe, "the query has no result")
     if len(numbers) < len(values):
-        return _without_data(probe, "the query's result is not a number")
+        return _unmeasured(probe, "the query's result is not a number")
     told = f"{numbers[0]:g}" if len(numbers) == 1 else f"{len(numbers)} series from {numbers[0]:g} to {numbers[-1]:g}"
     return passed(told)
 
 
-def _without_data(probe: PrometheusProbe, what: str) -> Finding:
+def _unmeasured(probe: PrometheusProbe, what: str) -> Finding:
     match probe.no_data:
         case NoData.WAIT:
             return unknown(f"no data: {what}")
