@@ -11,17 +11,15 @@ from gitopsd.adapters.probes import objects
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.fields import parts, read, text, text_of
 from gitopsd.core.model import Body, Desired, Json
+from gitopsd.core.secrecy import Secrecy
 from gitopsd.ports import Api, Call
 
 LINES_MAX = 10
 CHARS_MAX = 1_024
 READ_BYTES_MAX = 64 * 1024
-MASK = "***"
 
 _OK = 200
 _OPEN_KEYS = frozenset({"apiVersion", "kind", "metadata", "type"})
-# Shorter values are words that stand in any log.
-_SECRET_CHARS_MIN = 4
 
 
 def log_tail(api: Api, pods: Sequence[Body], desired: Desired) -> str:
@@ -39,10 +37,8 @@ def log_tail(api: Api, pods: Sequence[Body], desired: Desired) -> str:
 
 
 def masked(log: str, desired: Desired) -> str:
-    """Return the log without the values of the set's Secrets."""
-    for value in sorted(_secret_values(desired), key=len, reverse=True):
-        log = log.replace(value, MASK)
-    return log
+    """Return the log without what the set keeps secret."""
+    return Secrecy.of(_secret_values(desired)).masked(log)
 
 
 def _log(api: Api, pod: Body) -> str:
@@ -75,8 +71,7 @@ def _secret_values(desired: Desired) -> Iterator[str]:
         if not manifest.is_secret:
             continue
         for written in _texts([value for key, value in manifest.body.items() if key not in _OPEN_KEYS]):
-            value = _decoded(written)
-            yield from (one for one in (written, value, *value.splitlines()) if len(one) >= _SECRET_CHARS_MIN)
+            yield from (written, _decoded(written))
 
 
 def _texts(value: Json) -> Iterator[str]:
