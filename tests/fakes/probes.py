@@ -7,6 +7,7 @@ way back; an answer is of the moment at which it was asked for.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gitopsd.core.model import Desired, Environment
@@ -17,13 +18,22 @@ from tests.fakes.clock import FakeClock
 
 @dataclass
 class FakeProbes:
-    """``answers`` are scripted by the probe's name; without one it passes. ``asked`` counts the questions asked."""
+    """``answers`` are scripted by the probe's name; without one it passes. ``asked`` counts the questions asked.
+
+    ``say``, where given, answers instead; it is told how often in a row the last answer came.
+    """
 
     clock: FakeClock
     answers: dict[str, ProbeState] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
+    say: Callable[[int], ProbeState] | None = None
     _known: dict[tuple[str, str], Probed] = field(default_factory=dict)
     _rollouts: dict[tuple[str, str], tuple[object, ...]] = field(default_factory=dict)
+
+    def lose_memory(self) -> None:
+        """What the process knew of them is lost."""
+        self._known.clear()
+        self._rollouts.clear()
 
     def ask(self, environment: Environment, desired: Desired, rollout: Rollout | None) -> tuple[Probed, ...]:
         return tuple(self._ask(environment, probe, rollout) for probe in desired.settings.probes)
@@ -41,7 +51,7 @@ class FakeProbes:
         return self._known[key]
 
     def _heard(self, probe: Probe, before: Probed) -> Probed:
-        state = self.answers.get(probe.name, ProbeState.PASS)
+        state = self.say(before.in_a_row) if self.say else self.answers.get(probe.name, ProbeState.PASS)
         self.asked[probe.name] += 1
         in_a_row = before.in_a_row + 1 if before.at and before.state is state else 1
         return Probed(

@@ -15,8 +15,10 @@ import pytest
 
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.model import Refused
+from gitopsd.core.probes import HttpProbe, Pace, ProbeState
+from gitopsd.core.settings import Settings
 from gitopsd.ports import Ports
-from tests.story.world import Commit, Crash, World
+from tests.story.world import ENVIRONMENT, Commit, Crash, World
 
 # web is there from the start; each commit stands for a shape of change.
 COMMITS: dict[str, Commit] = {
@@ -26,37 +28,55 @@ COMMITS: dict[str, Commit] = {
     "bad with more": {"web": "good-1", "extra": "bad-2"},
     "never ready": {"web": "slow-1", "cache": "good-1"},
     "refused by the server": {"web": "good-3", "never": "good-1"},
+    "fails its probe": {"web": "sick-1", "cache": "good-1"},
+    "cannot be told at first": {"web": "mute-1"},
 }
-# A refused commit comes last, or before the last one: then it waits while what runs is judged.
+# The ones whose end hangs on a probe, or on what the server refuses, meet some of the plain ones only: it takes long.
+PLAIN = ("good", "good with more", "bad", "bad with more", "never ready")
+ASKED = ("refused by the server", "fails its probe", "cannot be told at first")
+MEET = ("good with more", "bad with more")
 ORDERS = [
-    order
-    for length in (1, 2, 3)
-    for order in itertools.permutations(COMMITS, length)
-    if "refused by the server" not in order[:-2]
+    *itertools.permutations(COMMITS, 1),
+    *itertools.permutations(PLAIN, 2),
+    *itertools.product(ASKED, MEET),
+    *itertools.product(MEET, ASKED),
+    *itertools.permutations(PLAIN, 3),
+    *itertools.product(("bad", "fails its probe"), ("refused by the server",), ("good", "bad with more")),
 ]
 REFUSAL = Refused(Problem(code="APPLY_INVALID", stage=Stage.VALIDATE, message="the server will not have it"))
 PASSES_BEFORE_THE_NEXT = (None, 2)  # None: each commit settles first; else it pre-empts after so many passes
+
+# More failures in a row than a commit has passes before the next: a crash begins to count anew.
+PROBE = HttpProbe(name="http", service="web", port="80", pace=Pace(failures=5))
+MUTE_MAX = 2
+PROBED = ("fails its probe", "cannot be told at first")
 
 WRITES = {"apply", "prune", "save", "keep_snapshot"}
 
 
 @dataclass
 class Trouble:
-    """Counts port calls, and does its one deed at the call ``at``: before it, after it (a lost answer), or twice."""
+    """Counts port calls, and does its one deed at the call ``at``: before it, after it (a lost answer), or twice.
+
+    ``asks`` are the calls that ask probes, whose answer may be that it cannot be told.
+    """
 
     at: int = -1
     deed: str = "none"
     calls: int = 0
     writes: list[int] = field(default_factory=list)
+    asks: list[int] = field(default_factory=list)
 
     def wrap(self, ports: Ports) -> Ports:
-        wrapped = {name: _Troubled(getattr(ports, name), self) for name in ("source", "cluster", "store")}
+        wrapped = {name: _Troubled(getattr(ports, name), self) for name in ("source", "cluster", "store", "probes")}
         return replace(ports, **wrapped)
 
     def call(self, name: str, method: Callable[..., object], arguments: tuple[object, ...]) -> object:
         number, self.calls = self.calls, self.calls + 1
         if name in WRITES:
             self.writes.append(number)
+        if name == "ask":
+            self.asks.append(number)
         if number != self.at:
             return method(*arguments)
         if self.deed == "crash before":
@@ -64,6 +84,8 @@ class Trouble:
         answer = method(*arguments)
         if self.deed == "lost answer":
             raise Crash
+        if self.deed == "cannot be told":
+            return tuple(replace(one, state=ProbeState.UNKNOWN, failed=False) for one in answer)
         return method(*arguments) if name in ("apply", "prune") else answer
 
 
@@ -80,6 +102,9 @@ def live_through(order: tuple[str, ...], pause: int | None, trouble: Trouble) ->
     """Let the commits of one world happen, and say how it ends."""
     world = World(wrap=trouble.wrap)
     world.cluster.refuse["never"] = REFUSAL
+    if any(name in PROBED for name in order):
+        world.git.settings = Settings(soak_s=0, probes=(PROBE,))
+        world.probes.say = lambda in_a_row: probed(world, in_a_row)
     world.commit(web="good-0")
     world.settle()
     for name in order[:-1]:
@@ -93,11 +118,23 @@ def live_through(order: tuple[str, ...], pause: int | None, trouble: Trouble) ->
     return world.end()
 
 
-def troubles(counted: Trouble) -> Iterator[Trouble]:
+def probed(world: World, in_a_row: int) -> ProbeState:
+    """``sick`` images fail their probe; what asks ``mute`` ones cannot be told the first two times."""
+    image = world.images("web").get("web", "")
+    if image.startswith("sick"):
+        return ProbeState.FAIL
+    is_mute = image.startswith("mute") and in_a_row < MUTE_MAX and world.store.load(ENVIRONMENT).rollout
+    return ProbeState.UNKNOWN if is_mute else ProbeState.PASS
+
+
+def troubles(counted: Trouble, pause: int | None) -> Iterator[Trouble]:
     yield from (Trouble(at=number, deed="crash before") for number in range(counted.calls))
     for number in counted.writes:
         yield Trouble(at=number, deed="lost answer")
         yield Trouble(at=number, deed="doubled answer")
+    if pause is None:
+        # Else the next commit comes before this one could be kept, which is another story and not another end.
+        yield from (Trouble(at=number, deed="cannot be told") for number in counted.asks)
 
 
 @pytest.mark.timeout(900)
@@ -106,7 +143,7 @@ def test_every_world_settles_in_the_same_end(capsys):
     for order, pause in itertools.product(ORDERS, PASSES_BEFORE_THE_NEXT):
         calm = Trouble()
         expected = live_through(order, pause, calm)
-        for trouble in troubles(calm):
+        for trouble in troubles(calm, pause):
             worlds += 1
             assert live_through(order, pause, trouble) == expected, (order, pause, trouble)
     calm = len(ORDERS) * len(PASSES_BEFORE_THE_NEXT)

@@ -120,7 +120,7 @@ class World:
     def crash(self) -> None:
         """The process dies: what was in its memory is lost, what is stored stays."""
         self.claims = LocalClaims()
-        self.probes = FakeProbes(self.clock, self.probes.answers, self.probes.asked)
+        self.probes.lose_memory()
 
     def make_passes(self, count: int) -> None:
         """Make so many passes that came to a decision."""
