@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import time
+
 import pytest
 
 from gitopsd.core.record import Outcome
 from gitopsd.core.status.facts import problems
 from gitopsd.core.status.words import Phase, phase
 from rig.faults import crashed
+from tests.cluster.crashing import AFTER, HASTE, Fate, nursery
 from tests.cluster.oracles import container, inhabitants, written
 from tests.cluster.revert_manifests import SETTINGS
 from tests.cluster.stage import configmap, deployment, phase_is, shown, until
@@ -15,6 +19,15 @@ from tests.cluster.stage import configmap, deployment, phase_is, shown, until
 pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
 
 MISSING = deployment("web", image="rig.test/web:v2-missing")
+RECORD = "gitopsd-staging"
+# Before and after the first write, and as what ails the pod is seen.
+SAVES_BEFORE_THE_HOLD = 3
+THERE_AND_BACK = {
+    "patch deployments/web": 2,
+    "patch configmaps/settings": 2,
+    "patch configmaps/banner": 1,
+    "delete configmaps/banner": 1,
+}
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CLAIM = """apiVersion: v1
 kind: PersistentVolumeClaim
@@ -70,6 +83,35 @@ def test_v5_a_revert_of_a_crd_whose_objects_were_stored_anew_is_blocked_and_lose
         assert not [write for write in written(kept, begin) if write.startswith("delete")]
     finally:
         kept.api.delete(f"{CRDS}/gems.{group}")
+
+
+def test_v9_killed_after_any_write_of_a_revert_the_next_one_goes_on_and_reverts_once(kept, monkeypatch):
+    monkeypatch.setenv(HASTE, str(time.monotonic()))
+    good, trace = kept.repository.head(), kept.folder / "trace"
+    bad = kept.commit(
+        {"web.yaml": MISSING, "settings.yaml": configmap("settings", colour="blue"), "banner.yaml": configmap("banner")}
+    )
+    with nursery() as ready:
+        assert ready.once(kept.config(), trace) == 0
+        writes = [write for write in trace.read_text().splitlines() if _is_of_the_way_back(write)]
+        assert {"PATCH deployments/web 2", "PATCH configmaps/settings 2", "DELETE configmaps/banner 1"} <= set(writes)
+        for write in writes:
+            _start_over(kept, ready, good)
+            kept.repository.reset(bad)
+            begin = kept.audit.position()
+
+            ended = ready.once(kept.config(), trace, Fate("SIGKILL", AFTER, write))
+            after = ready.once(kept.config(), trace)
+
+            assert (ended, after) == (-signal.SIGKILL, 0), write
+            record = kept.record()
+            assert [entry.outcome for entry in record.history] == [Outcome.REVERTED, Outcome.FAILED, Outcome.KEPT], (
+                write
+            )
+            assert [hold.revision.commit for hold in record.held.values()] == [bad], write
+            assert inhabitants(kept) == {"deployments/web", "configmaps/settings"}, write
+            assert kept.get("configmaps", "settings")["data"] == {"colour": "red"}, write
+            assert written(kept, begin) == THERE_AND_BACK, write
 
 
 def test_v10_a_revert_during_which_the_api_server_is_away_is_told_and_goes_on(kept):
@@ -139,6 +181,23 @@ def test_v12_two_environments_that_want_one_object_never_take_it_from_each_other
     assert kept.get("configmaps", "settings")["data"] == {"colour": "red"}
     assert inhabitants(kept) == {"deployments/web", "configmaps/settings", "configmaps/own"}
     assert written(kept, begin) == {}
+
+
+def _is_of_the_way_back(write: str) -> bool:
+    """The hold itself, and all that comes after it; the bad commit's own writes are the first of each object."""
+    name, _, count = write.rpartition(" ")
+    if RECORD in name:
+        return int(count) > SAVES_BEFORE_THE_HOLD
+    return name.startswith("DELETE configmaps") or (int(count) > 1 and "secrets" not in name)
+
+
+def _start_over(stage, ready, good: str) -> None:
+    """From nothing to the good commit, kept."""
+    for kind in ("deployments", "configmaps", "secrets"):
+        stage.api.delete(stage.path(kind))
+    until("nothing to be left", lambda: not inhabitants(stage) and stage.get("configmaps", RECORD) is None)
+    stage.repository.reset(good)
+    assert ready.once(stage.config(), stage.folder / "trace") == 0
 
 
 def _codes(daemon, name: str = "staging") -> list[str]:
