@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gitopsd import __version__
+from gitopsd.adapters.render.recent import Recent
 from gitopsd.adapters.render.tool import Task, Tool
 from gitopsd.core.manifests.canonical import canonical, digest_of
 from gitopsd.core.manifests.layout import Layout, lay_out, refuse_too_much
@@ -16,6 +17,8 @@ from gitopsd.core.model import Decrypted, Environment, File, Json, Wanted
 from gitopsd.core.recipes import Plain, Recipe
 from gitopsd.core.settings import Settings
 from gitopsd.ports import Decryptor
+
+SHARED_BYTES_MAX = 16 * 1024 * 1024
 
 
 class Directories(Protocol):
@@ -73,6 +76,7 @@ class Larder:
     source: Directories
     decryptor: Decryptor
     tools: Tools
+    _shared: Recent[tuple[File, ...]] = field(default_factory=lambda: Recent(SHARED_BYTES_MAX), init=False)
 
     def gather(self, environment: Environment, wanted: Wanted) -> Ingredients:
         """Return what the environment's directory is rendered from at that revision.
@@ -81,7 +85,7 @@ class Larder:
             RenderError: the files ask for what is not there, or could not be opened.
             SourceError: they could not be read.
         """
-        read = _Reading(self.source, environment, wanted)
+        read = _Reading(self.source, self._shared, environment, wanted)
         layout = lay_out(environment.path, read.own)
         settings = Settings()
         tool = None
@@ -102,8 +106,10 @@ class Larder:
 class _Reading:
     """The directories of one revision, each read once."""
 
-    def __init__(self, source: Directories, environment: Environment, wanted: Wanted) -> None:
-        self._source, self._environment, self._wanted = source, environment, wanted
+    def __init__(
+        self, source: Directories, shared: Recent[tuple[File, ...]], environment: Environment, wanted: Wanted
+    ) -> None:
+        self._source, self._shared, self._environment, self._wanted = source, shared, environment, wanted
         self.own = source.read(environment, wanted)
         self._known: dict[str, tuple[File, ...]] = {environment.path: self.own}
 
@@ -113,10 +119,20 @@ class _Reading:
         if around is not None:
             inside = tuple(file for file in self._known[around] if is_below(file.path, directory))
             return inside if directory == around else inside or None
-        if self._source.tree(self._environment, self._wanted, directory) is None:
+        tree = self._source.tree(self._environment, self._wanted, directory)
+        if tree is None:
             return None
-        self._known[directory] = self._source.read(self._environment, self._wanted, directory)
+        self._known[directory] = self._files(directory, tree)
         return self._known[directory]
+
+    def _files(self, directory: str, tree: str) -> tuple[File, ...]:
+        """Return a further directory's files. A base is read once for all environments that build on it."""
+        key = (self._environment.source, directory, tree)
+        files = self._shared.get(key) if tree else None
+        if files is None:
+            files = self._source.read(self._environment, self._wanted, directory)
+            self._shared.put(key, files, weight=sum(len(file.content) for file in files))
+        return files
 
     def tree(self, directory: str) -> str:
         if directory == self._environment.path:
