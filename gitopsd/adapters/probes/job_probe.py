@@ -15,19 +15,21 @@ from gitopsd.adapters.probes import objects
 from gitopsd.adapters.probes.evidence import log_tail
 from gitopsd.adapters.probes.finding import Finding, failed, final, passed, pending, unknown
 from gitopsd.core.applyset import slug
-from gitopsd.core.fields import label, part, parts, read, text, text_of, whole, whole_or_none
+from gitopsd.core.fields import annotation, label, part, parts, read, text, text_of, whole, whole_or_none
 from gitopsd.core.model import Body, Desired, Environment, Json
-from gitopsd.core.probes import JobProbe
+from gitopsd.core.probes import JobProbe, question_of
 from gitopsd.ports import Api, Call
 
 ENVIRONMENT = "gitopsd.dev/environment"
 PROBE = "gitopsd.dev/probe"
 DIGEST = "gitopsd.dev/digest"
+QUESTION = "gitopsd.dev/question"
 
 FIELD_MANAGER = "gitopsd"
 NAME_CHARS_MAX = 63
 DIGEST_CHARS = 8
 KEPT_FOR_S = 86_400
+RAN_MAX = 1_000
 
 _APPLY = "application/apply-patch+yaml"
 _JOB_NAME = "job-name"
@@ -56,8 +58,8 @@ class JobAsker:
         if found is None:
             self._start(environment, job)
             return pending(f"Job {place}/{name} was started")
-        if any(label(found, key) != label(job, key) for key in (ENVIRONMENT, PROBE)):
-            return unknown(f"the Job was not run: there is a Job {place}/{name} that is not ours")
+        if _marks(found) != _marks(job):
+            return unknown(f"the Job was not run: there is a Job {place}/{name} that is not this one; delete it")
         return self._look(found, desired)
 
     def _start(self, environment: Environment, job: Body) -> None:
@@ -77,13 +79,18 @@ class JobAsker:
         name, uid = text(job, "metadata.name"), text(job, "metadata.uid")
         pods = objects.pods(self.api).labelled(text(job, "metadata.namespace"), f"{_JOB_NAME}={name}")
         if any(_has_run(pod) for pod in pods):
-            self._ran.add(uid)
+            self._remember_run(uid)
         ended = _end_of(job)
         if ended is None:
             return _under_way(name, pods, has_run=uid in self._ran)
         has_run = uid in self._ran
         self._ran.discard(uid)
         return _ended(name, ended, has_run=has_run, evidence=log_tail(self.api, pods, desired))
+
+    def _remember_run(self, uid: str) -> None:
+        if len(self._ran) >= RAN_MAX:
+            self._ran.clear()
+        self._ran.add(uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,12 @@ def _forbidden(environment: Environment, namespace: str) -> str:
     return "Job.batch is denied here" if denied & {"job", "job.batch"} else ""
 
 
+def _marks(job: Body) -> tuple[str, ...]:
+    """Return what tells whose Job it is, and which: the same name may stand for another test."""
+    labels = (label(job, key) for key in (ENVIRONMENT, PROBE))
+    return (*labels, *(annotation(job, key) for key in (DIGEST, QUESTION)))
+
+
 def _meant(environment: Environment, desired: Desired, probe: JobProbe, namespace: str, written: Body) -> Body:
     """Return the Job as it is run: a name of its own, an end in time, and no membership in the apply set."""
     short = desired.digest[:DIGEST_CHARS]
@@ -117,7 +130,11 @@ def _meant(environment: Environment, desired: Desired, probe: JobProbe, namespac
         "name": f"{plain}-{short}",
         "namespace": namespace,
         "labels": {**part(written, "metadata.labels"), **marks},
-        "annotations": {**part(written, "metadata.annotations"), DIGEST: desired.digest},
+        "annotations": {
+            **part(written, "metadata.annotations"),
+            DIGEST: desired.digest,
+            QUESTION: question_of(probe),
+        },
     }
     spec = part(written, "spec")
     bounded = {

@@ -75,7 +75,8 @@ class Prober:
 
     def stop(self) -> None:
         """Begin nothing more; what is under way ends with its own time."""
-        self._wake = None
+        with self._lock:
+            self._wake = None
         self._tries.shutdown(wait=False, cancel_futures=True)
         self._pods.shutdown(wait=False, cancel_futures=True)
 
@@ -93,9 +94,9 @@ class Prober:
             for ticket in tickets:
                 self._begin_if_due(ticket, at)
             known = tuple(self._standings[ticket.key] for ticket in tickets)
-            after_s = self._idle_s(environment.name, at)
-        if after_s is not None and self._wake:
-            self._wake(environment.name, after_s)
+            after_s, wake = self._idle_s(environment.name, at), self._wake
+        if after_s is not None and wake:
+            wake(environment.name, after_s)
         return tuple(one.probed for one in known)
 
     def _ticket(
@@ -148,8 +149,9 @@ class Prober:
                 is_news = after.is_news_to(before)
             is_worth_a_look = is_news or ticket.rollout or self._has_overdue(ticket.environment.name, at)
             after_s = 0.0 if is_worth_a_look else self._idle_s(ticket.environment.name, at)
-        if after_s is not None and self._wake:
-            self._wake(ticket.environment.name, after_s)
+            wake = self._wake
+        if after_s is not None and wake:
+            wake(ticket.environment.name, after_s)
 
     def _found(self, ticket: _Ticket) -> Finding:
         try:

@@ -137,7 +137,15 @@ def test_a_job_of_somebody_elses_is_left_alone(at_shop: Shop):
     at_shop.api.create(f"{BATCH}/namespaces/{at_shop.namespace}/jobs", {**body, "metadata": {"name": NAME}})
     found = at_shop.find(smoke())
 
-    assert (found.state, "is not ours" in found.message) == (UNKNOWN, True)
+    assert (found.state, "that is not this one" in found.message) == (UNKNOWN, True)
+
+
+def test_another_test_of_the_same_name_is_not_taken_for_this_one(at_shop: Shop):
+    at_shop.find(smoke())
+    at_shop.set_status(BATCH, "jobs", NAME, condition("Complete"))
+    found = at_shop.find(smoke(backoffLimit=3))
+
+    assert (found.state, "that is not this one" in found.message) == (UNKNOWN, True)
 
 
 def test_a_job_that_the_server_refuses_says_nothing_of_health(at_shop: Shop):
