@@ -136,3 +136,17 @@ def test_where_a_word_of_the_recipe_stands_can_be_asked_for():
 
     assert origin_of(written, "helm", "valuesFiles", 1) == Origin("env/gitopsd.yaml", 7)
     assert origin_of(written, "helm", "chart") == Origin("env/gitopsd.yaml", 4)
+
+
+def test_the_charts_namespace_is_that_of_what_names_none():
+    assert parse_settings(settings("render: {helm: {namespace: shop}}\n")).namespace == "shop"
+    assert parse_settings(settings("namespace: shop\nrender: {helm: {namespace: shop}}\n")).namespace == "shop"
+    assert parse_settings(settings("namespace: shop\nrender: {helm: {}}\n")).namespace == "shop"
+    assert parse_settings(settings("render: {kustomize: {}}\n")).namespace == ""
+
+
+def test_two_namespaces_are_one_too_many():
+    with pytest.raises(RenderError) as caught:
+        parse_settings(settings("namespace: shop\nrender: {helm: {namespace: web}}\n"))
+
+    assert (caught.value.problem.code, caught.value.problem.line) == ("SETTINGS_INVALID", 3)

@@ -14,6 +14,7 @@ from gitopsd.core.manifests.recipe_section import recipe_in
 from gitopsd.core.manifests.section import Section
 from gitopsd.core.manifests.text import read_text
 from gitopsd.core.model import File
+from gitopsd.core.recipes import Helm
 from gitopsd.core.settings import IgnoreRule, OnFailure, PruneSettings, Settings
 
 API_VERSION = "gitopsd.dev/v1"
@@ -48,15 +49,10 @@ def _settings(root: Section) -> Settings:
     for key, value in (("apiVersion", API_VERSION), ("kind", KIND)):
         if root.text(key) != value:
             root.fault(key, f"must be {value}")
-    namespace = root.text("namespace")
-    if namespace and (fault := namespace_fault(namespace)):
-        root.fault("namespace", fault)
     health = root.section("health")
     deadline_s, soak_s = _health(health)
-    # Not a setting, but of this file: all that is wrong with it is told at once.
-    recipe_in(root)
     return Settings(
-        namespace=namespace,
+        namespace=_namespace(root),
         depends_on=root.texts("dependsOn", LIST_MAX),
         deadline_s=deadline_s,
         soak_s=soak_s,
@@ -65,6 +61,17 @@ def _settings(root: Section) -> Settings:
         prune=_prune(root.section("prune")),
         ignore=tuple(_ignore_rule(rule) for rule in root.sections("ignore", LIST_MAX)),
     )
+
+
+def _namespace(root: Section) -> str:
+    """What names no namespace goes where the chart is told to be. What is wrong with ``render`` is noted here too."""
+    namespace, recipe = root.text("namespace"), recipe_in(root)
+    of_chart = recipe.namespace if isinstance(recipe, Helm) else ""
+    if namespace and (fault := namespace_fault(namespace)):
+        root.fault("namespace", fault)
+    elif namespace and of_chart not in ("", namespace):
+        root.fault("namespace", f"is {namespace}, and render.helm.namespace is {of_chart}: write one of them")
+    return namespace or of_chart
 
 
 def _health(section: Section) -> tuple[float, float]:
