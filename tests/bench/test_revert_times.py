@@ -8,6 +8,7 @@ than its deadline it says so.
 from __future__ import annotations
 
 import json
+import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -34,7 +35,12 @@ from tests.bench.playing_field import make_namespaces
 from tests.cluster.stage import SOAKLESS, Stage
 from tests.git_server import BareRepository, GitServer
 
-pytestmark = [pytest.mark.bench, pytest.mark.kubelet, pytest.mark.timeout(1500)]
+pytestmark = [
+    pytest.mark.bench,
+    pytest.mark.kubelet,
+    pytest.mark.timeout(1500),
+    pytest.mark.skipif(os.geteuid() != 0, reason="a real kubelet needs root"),
+]
 
 DEFAULT_PROGRESS_S = 600.0
 TWINS_PROGRESS_S = 60.0
