@@ -6,6 +6,7 @@ longer text, in base64. Very short values are compared with whole texts only, or
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ PART_LENGTH_MIN = 6
 VALUES_MAX = 20_000
 
 _SEPARATOR = "\0"
+_NAME = re.compile(r"[-\w.]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,13 @@ def _texts_of(value: str) -> Iterator[str]:
         return
     for line in value.splitlines():
         bare = line.strip()
-        yield from (bare, *(bare.partition(mark)[2].strip().strip("\"'") for mark in ("=", ": ")))
+        yield bare
+        for mark in ("=", ": "):
+            name, _, assigned = bare.partition(mark)
+            yield assigned.strip().strip("\"'")
+            # "password" before a mark is a name, which half the objects may use; anything else was meant to be hidden.
+            if not _NAME.fullmatch(name.strip()):
+                yield name.strip()
 
 
 def _strings(value: Json) -> Iterator[str]:

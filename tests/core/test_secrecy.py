@@ -43,6 +43,8 @@ def test_what_the_lines_of_a_file_assign_counts():
 
     assert secrecy.is_told_by(spec(PASSWORD))
     assert secrecy.is_told_by(spec("postgres"))
+    assert Secrecy.of([f"{PASSWORD} as a name=1\n"]).is_told_by({"data": {f"{PASSWORD} as a name": "1"}})
+    assert not secrecy.is_told_by({"data": {"PASSWORD": "x"}})
     assert Secrecy.of([f"db:\n  password: {PASSWORD}\n"]).is_told_by(spec(PASSWORD))
 
 
