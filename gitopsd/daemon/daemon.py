@@ -17,9 +17,10 @@ from loguru import logger
 
 from gitopsd import __version__
 from gitopsd.adapters.clock import SystemClock
+from gitopsd.adapters.render import UNUSABLE
 from gitopsd.config import load_config
 from gitopsd.core.applyset import ID, parent_name
-from gitopsd.core.errors import ClusterError, ConfigError, GitopsdError, Problem, Stage
+from gitopsd.core.errors import ClusterError, ConfigError, GitopsdError, Problem, RenderError, Stage
 from gitopsd.core.model import Environment
 from gitopsd.core.passes import Look
 from gitopsd.core.status.view import DaemonView, View
@@ -72,6 +73,7 @@ class Daemon:
 
     def run_until(self, stopped: threading.Event) -> None:
         """Follow every environment until the event is set."""
+        self._tell_of_tools()
         with self._running(), self._serving():
             stopped.wait()
             logger.info("stopping: calls in flight are finished")
@@ -128,6 +130,16 @@ class Daemon:
             return git.stale or ClusterError(_nowhere(environment))
         except GitopsdError as error:
             return error
+
+    def _tell_of_tools(self) -> None:
+        """Say which programs there are not, and which walls their jail cannot have on this machine."""
+        try:
+            for measure in self._house.workshop.missing_measures():
+                logger.bind(because=measure.why).warning("renders run without a wall of their jail: {}", measure.name)
+            for problem in self._house.workshop.troubles():
+                logger.bind(code=problem.code).info("environments that need it will stand still: {}", problem.message)
+        except RenderError as error:
+            logger.bind(code=error.problem.code).warning("nothing can be rendered by a tool: {}", error.problem.message)
 
     @contextmanager
     def _running(self) -> Iterator[None]:
@@ -202,11 +214,17 @@ class Daemon:
         allowed = max(slowest * TICKS_MISSED_MAX, 30.0)
         return f"no tick for {silent:.0f} s" if silent > allowed else ""
 
+    def _lacking(self) -> str:
+        """Say which program an environment waits for, if one does."""
+        problems = (problem for one in self._engine.board.environments.values() for problem in one.problems)
+        return next((problem.message for problem in problems if problem.code in UNUSABLE), "")
+
     def _daemon_view(self) -> DaemonView:
         house, engine = self._house, self._engine
         unready = "" if engine.board.sources else "no source was asked yet"
         if not house.cluster.is_reachable:
             unready = "the API server does not answer"
+        unready = unready or self._lacking()
         return DaemonView(
             instance=house.instance,
             version=__version__,

@@ -85,6 +85,7 @@ class House:
     lease_api: Transport
     probe_api: Transport
     prober: Prober
+    workshop: Workshop
     fence: Fence
     claims: LocalClaims
     times: StageTimes
@@ -166,9 +167,10 @@ def wire(config: Config, clock: Clock, road: Callable[..., Transport] = Transpor
     cluster, store = KubernetesCluster(transport, clock), ClusterStore(transport, config.namespace)
     probe_api = Transport(login, fence=fence, limits=PROBE_CALL)
     prober = Prober(probe_api, clock, _prometheus(config))
+    workshop = Workshop(config.cacheDir / "jail", config.render.programs)
     ports = Ports(
         source=timed(source, times),
-        renderer=timed(Checked(_renderer(source, config)), times),
+        renderer=timed(Checked(_renderer(source, workshop, config)), times),
         cluster=timed(cluster, times),
         store=timed(store, times),
         claims=claims,
@@ -184,6 +186,7 @@ def wire(config: Config, clock: Clock, road: Callable[..., Transport] = Transpor
         lease_api=Transport(login, limits=LEASE_CALL),
         probe_api=probe_api,
         prober=prober,
+        workshop=workshop,
         fence=fence,
         claims=claims,
         times=times,
@@ -197,8 +200,7 @@ def _reverts(config: Config, sources: Mapping[str, GitSource]) -> Mapping[str, R
     return {name: sources[name].reverts(wish.branch) for name, wish in wished.items() if wish.branch}
 
 
-def _renderer(source: Sources, config: Config) -> DirectoryRenderer:
-    workshop = Workshop(config.cacheDir / "jail", config.render.programs)
+def _renderer(source: Sources, workshop: Workshop, config: Config) -> DirectoryRenderer:
     decryptor = SopsDecryptor()
     storage = Storage(Shelf(config.cacheDir / "rendered"), decryptor.seal)
     return DirectoryRenderer(Larder(source, decryptor, workshop), storage=storage)

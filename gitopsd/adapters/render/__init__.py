@@ -1,6 +1,7 @@
 """Turns a directory of a revision into its objects: as it is, by kustomize or by helm. Nothing else runs those."""
 
 from gitopsd.adapters.render.ingredients import Directories, Larder
+from gitopsd.adapters.render.programs import UNUSABLE
 from gitopsd.adapters.render.remembered import Storage
 from gitopsd.adapters.render.renderer import DirectoryRenderer, Room
 from gitopsd.adapters.render.shelf import Shelf
@@ -8,4 +9,15 @@ from gitopsd.adapters.render.turns import Turns
 from gitopsd.adapters.render.unopened import Unopened
 from gitopsd.adapters.render.workshop import Workshop
 
-__all__ = ["Directories", "DirectoryRenderer", "Larder", "Room", "Shelf", "Storage", "Turns", "Unopened", "Workshop"]
+__all__ = [
+    "UNUSABLE",
+    "Directories",
+    "DirectoryRenderer",
+    "Larder",
+    "Room",
+    "Shelf",
+    "Storage",
+    "Turns",
+    "Unopened",
+    "Workshop",
+]

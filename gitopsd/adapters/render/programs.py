@@ -11,6 +11,9 @@ from pathlib import Path
 from gitopsd.adapters.render.jail import Jail
 from gitopsd.core.errors import Problem, RenderError, Stage
 
+# What keeps a program from being used, by no fault of any commit.
+UNUSABLE = frozenset({"TOOL_BROKEN", "TOOL_MISSING", "TOOL_TOO_OLD"})
+
 _VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?([-+.0-9A-Za-z]*)", re.ASCII)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from gitopsd.core.errors import Problem, RenderError
+from gitopsd.core.manifests.canonical import canonical, digest_of
 from gitopsd.core.manifests.settings_file import parse_settings
 from gitopsd.core.model import Desired, File, Manifest, ObjectRef, Origin, Revision
 from gitopsd.core.settings import Settings
@@ -60,6 +61,9 @@ def unshelved(content: bytes) -> Desired | None:
     except (msgspec.MsgspecError, zlib.error, UnicodeDecodeError, RenderError):
         return None
     manifests = tuple(_manifest(one) for one in found.manifests)
+    if not all(digest_of(canonical(one.body)) == one.digest for one in manifests):
+        # A number may be one that JSON's readers do not agree on.
+        return None
     return Desired(
         revision=_NO_REVISION, digest=found.digest, manifests=manifests, settings=settings, warnings=found.warnings
     )

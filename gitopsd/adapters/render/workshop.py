@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gitopsd.adapters.render.helm import HelmTool
-from gitopsd.adapters.render.jail import Jail
+from gitopsd.adapters.render.jail import Jail, Measure
 from gitopsd.adapters.render.kustomize import KustomizeTool
 from gitopsd.adapters.render.programs import HELM, KUSTOMIZE, Program, Wish
 from gitopsd.adapters.render.tool import Tool
+from gitopsd.core.errors import Problem, RenderError
 from gitopsd.core.recipes import Helm, Kustomize, Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Furniture:
+    """The jail, and the tools that run in it."""
+
+    jail: Jail
+    tools: Mapping[type[Recipe], Tool]
 
 
 class Workshop:
@@ -24,7 +33,7 @@ class Workshop:
     def __init__(self, base: Path, programs: Mapping[str, Path] | None = None) -> None:
         self._base = base
         self._programs = programs or {}
-        self._tools: Mapping[type[Recipe], Tool] = {}
+        self._made: Furniture | None = None
         self._lock = threading.Lock()
 
     def tool_for(self, recipe: type[Recipe]) -> Tool:
@@ -33,15 +42,43 @@ class Workshop:
         Raises:
             RenderError: the jail cannot be made.
         """
-        with self._lock:
-            self._tools = self._tools or self._furnished(Jail(self._base))
-        return self._tools[recipe]
+        return self._furniture().tools[recipe]
 
-    def _furnished(self, jail: Jail) -> Mapping[type[Recipe], Tool]:
-        return {
+    def missing_measures(self) -> tuple[Measure, ...]:
+        """Return the walls of the jail that this machine does not allow.
+
+        Raises:
+            RenderError: the jail cannot be made.
+        """
+        return tuple(measure for measure in self._furniture().jail.measures if not measure.works)
+
+    def troubles(self) -> tuple[Problem, ...]:
+        """Return what is wrong with the programs.
+
+        Raises:
+            RenderError: the jail cannot be made.
+        """
+        return tuple(problem for tool in self._furniture().tools.values() for problem in _trouble(tool))
+
+    def _furniture(self) -> Furniture:
+        with self._lock:
+            self._made = self._made or self._furnished(Jail(self._base))
+        return self._made
+
+    def _furnished(self, jail: Jail) -> Furniture:
+        tools: Mapping[type[Recipe], Tool] = {
             Kustomize: KustomizeTool(jail, self._program(jail, KUSTOMIZE)),
             Helm: HelmTool(jail, self._program(jail, HELM)),
         }
+        return Furniture(jail, tools)
 
     def _program(self, jail: Jail, wish: Wish) -> Program:
         return Program(jail, replace(wish, path=self._programs.get(wish.name)))
+
+
+def _trouble(tool: Tool) -> tuple[Problem, ...]:
+    try:
+        tool.version()
+    except RenderError as error:
+        return error.problems
+    return ()

@@ -480,6 +480,11 @@ def test_R17_a_missing_program_stops_only_the_environments_that_need_it(tmp_path
 
     assert repository.refusal().code == "TOOL_MISSING"
     assert names(repository.render(PRODUCTION)) == ["a"]
+    assert [problem.code for problem in repository.workshop.troubles()] == ["TOOL_MISSING", "TOOL_MISSING"]
+
+
+def test_R17_nothing_is_said_of_programs_that_can_be_used(repository):
+    assert repository.workshop.troubles() == ()
 
 
 def test_R17_a_program_that_came_later_is_found_without_a_restart(tmp_path):
