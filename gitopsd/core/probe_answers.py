@@ -86,11 +86,15 @@ def unknown_s(rollout: Rollout, now: datetime) -> float:
 
 
 def failing_now(weighed: Iterable[Weighed], before: frozenset[str]) -> frozenset[str]:
-    """Return the questions of the probes that fail; what failed ``before`` does so until it passes."""
+    """Return the questions of the probes that fail; what failed ``before`` does so until it passes.
+
+    A Job's failure is the tested digest's alone: it says nothing of what comes next.
+    """
     return frozenset(
         question
         for one in weighed
-        if (question := question_of(one.probe))
+        if not isinstance(one.probe, JobProbe)
+        and (question := question_of(one.probe))
         and (one.answer.failed or (question in before and one.answer.state is not ProbeState.PASS))
     )
 

@@ -223,6 +223,17 @@ def test_a_job_that_fails_is_a_failure_and_none_runs_on_the_way_back():
     assert (world.images(), world.probes.asked["job"], count(world, Revert)) == ({"web": "good-0"}, 2, 1)
 
 
+def test_a_job_that_failed_one_commit_tests_the_next_one_as_well():
+    world = probed(JOB)
+    world.probes.answers["job"] = FAIL
+    world.commit(web="good-1")
+    world.settle()
+    world.commit(web="good-2")
+    world.settle()
+
+    assert (world.images(), world.probes.asked["job"], count(world, Revert)) == ({"web": "good-0"}, 3, 2)
+
+
 def test_another_question_under_the_same_name_is_a_new_one():
     world = probed()
     world.probes.answers["http"] = FAIL
