@@ -70,11 +70,13 @@ def test_many_documents_of_one_file_of_crds_are_all_of_it_whatever_their_comment
 
 @pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85", "\r", "\r\n"])
 def test_odd_line_ends_move_nothing(odd):
-    first = a_map("a", f'data: {{a: "x{odd}y"}}\n# {odd} # {odd} # {odd} #')
+    first = a_map("a", f'data: {{a: "x{odd}y"}}\n#{f"{odd}# " * 20}')
+    sources = ("web/templates/a.yaml", "web/charts/sub/templates/a.yaml", "web/templates/b.json")
 
-    assert origins(printed(("web/templates/a.yaml", first), ("web/charts/sub/templates/a.yaml", a_map("b")))) == {
+    assert origins(printed(*zip(sources, (first, a_map("b"), a_map("c")), strict=True))) == {
         "a": "env/templates/a.yaml",
         "b": "env/charts/sub/templates/a.yaml",
+        "c": "env/templates/b.json",
     }
 
 

@@ -367,3 +367,17 @@ def test_r16_later_files_win_and_inline_values_win_over_all(tool):
 
     assert body["data"]["value"] == "inline"
     assert json.loads(body["data"]["deep"]) == {"chart": 1, "one": 2, "two": 3, "inline": 4}
+
+
+# What was encrypted
+
+
+def test_what_helm_says_of_files_that_were_opened_is_not_shown_but_the_place_is(tool):
+    files = PLAIN | {"env/templates/b.yaml": "\n{{ fail .Values.password }}", "env/values.yaml": "password: hunter2\n"}
+
+    with pytest.raises(RenderError) as caught:
+        render(tool, files, frozenset({"env/values.yaml"}))
+
+    assert "hunter2" in refused(tool, files).cause
+    assert "hunter2" not in repr(caught.value.problems)
+    assert caught.value.problem.where == "env/templates/b.yaml:2"
