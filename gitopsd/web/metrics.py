@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from gitopsd import __version__
 from gitopsd.core.health import public_word
+from gitopsd.core.probes import ProbeState
 from gitopsd.core.record import Outcome, Record
 from gitopsd.core.status.conditions import conditions
 from gitopsd.core.status.facts import revision_of
@@ -122,6 +123,14 @@ def _of_objects(views: Sequence[EnvironmentView]) -> Iterator[Metric]:
     )
     labels = ("environment", "kind", "health")
     yield _gauge("gitopsd_managed_objects", "Objects, by kind and health.", labels, managed.items())
+    probes = [
+        ((name, one.probe.name, state.value), int(one.answer.state is state))
+        for name, look in looks
+        for one in look.verdict.probes
+        for state in ProbeState
+    ]
+    labels = ("environment", "probe", "state")
+    yield _gauge("gitopsd_health_probes", "Probes, by what they answered last.", labels, probes)
     drifted = [((name,), drifted_count(look)) for name, look in looks]
     yield _gauge("gitopsd_drifted_objects", "Objects that somebody changed.", _ENVIRONMENT, drifted)
     orphaned = [((name,), len(look.plan.prunes) + len(look.plan.kept_back)) for name, look in looks]

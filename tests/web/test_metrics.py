@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 
 from gitopsd.core.status.overview import View
 from gitopsd.web.metrics import exposition
-from tests.core.views import ENVIRONMENT, READY, REVERTED, unseen, whole
+from tests.core.views import CASES, ENVIRONMENT, READY, REVERTED, unseen, whole
 
 STAGING = replace(READY, environment=replace(ENVIRONMENT, name="staging"), writes={"create": 3}, requests=12)
 
@@ -48,6 +48,13 @@ def test_writes_and_requests_are_counters():
 
     assert of(found, "gitopsd_apply_total") == {(("environment", "staging"), ("operation", "create")): 3}
     assert of(found, "gitopsd_kube_requests_total") == {(("environment", "staging"),): 12}
+
+
+def test_a_probe_says_what_it_answered_last():
+    found = of(samples(whole(CASES["what was kept fails its probe"][0])), "gitopsd_health_probes")
+
+    assert {key[2][1]: value for key, value in found.items()} == {"pass": 0, "fail": 1, "unknown": 0, "pending": 0}
+    assert {key[1][1] for key in found} == {"http web:80/healthz"}
 
 
 def test_objects_are_counted_by_kind_and_health_and_never_named():
