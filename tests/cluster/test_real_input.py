@@ -42,6 +42,26 @@ def test_an_online_shop_becomes_healthy_and_is_then_left_alone(stage):
     assert list(stage.audit.writes(begin)) == []
 
 
+def test_an_overlay_of_a_shop_becomes_healthy_and_follows_its_base(stage):
+    shop = files_below(REAL / "online-boutique" / "kustomize")
+    overlay = "resources: [../../shop/base]\ncomponents: [../../shop/components/without-loadgenerator]\n"
+    settings = f"apiVersion: gitopsd.dev/v1\nkind: Environment\nnamespace: {stage.namespace}\nhealth: {{soak: 1s}}\n"
+    stage.repository.commit({f"shop/{path}": content for path, content in shop.items()})
+    stage.commit({"kustomization.yaml": overlay, "gitopsd.yaml": settings})
+    stage.extra_config = f"render: {{kustomize: {build(('kustomize',))['kustomize']}}}\n"
+    first = stage.once(120)
+    begin = stage.audit.position()
+    second = stage.once()
+    assert list(stage.audit.writes(begin)) == []
+
+    service = shop["base/currencyservice.yaml"].replace(b"port: 7000", b"port: 7001")
+    stage.repository.commit({"shop/base/currencyservice.yaml": service})
+    third = stage.once(120)
+
+    assert [phase(one) for one in (first, second, third)] == [Phase.READY] * 3
+    assert (first.writes["create"], third.writes) == (34, {"create": 0, "patch": 2, "delete": 0})
+
+
 @pytest.fixture
 def own_cluster():
     """A cluster for a stack that lives in many namespaces and brings its own kinds."""
