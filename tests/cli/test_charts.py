@@ -140,3 +140,17 @@ def test_validate_says_what_will_be_otherwise_than_with_helm(repository):
 
     assert "/data/password" in warnings["RENDER_UNSTABLE"]["message"]
     assert warnings["RENDER_UNSTABLE"]["ref"] == warnings["HELM_HOOK"]["ref"] == "Secret a"
+
+
+def test_a_link_in_a_chart_is_followed_by_nobody(repository):
+    """Row R13: writing through a linked ``Chart.lock`` was CVE-2025-53547."""
+    (repository / "charts" / "shop" / "Chart.lock").symlink_to("/etc/passwd")
+    directory = environment(repository, {"gitopsd.yaml": HEAD + "render: {helm: {chart: ../../charts/shop}}\n"})
+    command = [sys.executable, "-m", "gitopsd", "render", str(directory)]
+    done = subprocess.run(
+        command, capture_output=True, check=False, timeout=120, env={**os.environ, "GITOPSD_RENDER__HELM": helm()}
+    )
+
+    assert done.returncode == 1
+    assert b"GIT_SYMLINK" in done.stderr
+    assert b"root:" not in done.stdout + done.stderr
