@@ -11,6 +11,7 @@ from gitopsd.core.status.view import EnvironmentView
 from gitopsd.core.status.words import Phase, phase
 from rig.binaries import build
 from tests.cluster.stage import Stage
+from tests.git_server import Symlink
 
 pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
 
@@ -143,3 +144,16 @@ def test_a_chart_that_fails_touches_nothing_and_says_where(helm_stage):
     ]
     assert view.writes == NO_WRITES
     assert value_of(stage, "a") == "x"
+
+
+def test_r13_a_linked_lock_is_refused_and_nothing_is_touched(helm_stage):
+    stage = helm_stage
+    stage.repository.commit({"charts/web/Chart.yaml": CHART, "charts/web/templates/a.yaml": a_map("a")})
+    stage.commit({"gitopsd.yaml": settings("{chart: ../../charts/web}")})
+    stage.once()
+    stage.repository.commit({"charts/web/Chart.lock": Symlink("/etc/passwd")})
+
+    view = stage.once()
+
+    assert [(one.code, one.file) for one in view.problems] == [("GIT_SYMLINK", "charts/web/Chart.lock")]
+    assert (view.writes, value_of(stage, "a")) == (NO_WRITES, "x")
