@@ -110,7 +110,7 @@ class Remembered:
         self._sets.put(ingredients.key, desired, weight=len(desired.manifests))
         if self._storage and ingredients.tool:
             self._storage.shelf.put(f"from {_place(environment, wanted)}", msgspec.json.encode(source))
-            self._shelve(ingredients, shelved(desired, ingredients.task.written), opened=opened)
+            self._shelve(ingredients, shelved(desired, ingredients.layout), opened=opened)
 
     def keep_refusal(self, ingredients: Ingredients, error: RenderError) -> None:
         """Remember that these ingredients make nothing, unless that may pass."""

@@ -10,6 +10,9 @@ import msgspec
 
 from gitopsd.core.errors import Problem, RenderError
 from gitopsd.core.manifests.canonical import canonical, digest_of
+from gitopsd.core.manifests.layout import Layout
+from gitopsd.core.manifests.probe_jobs import with_jobs
+from gitopsd.core.manifests.problems import refuse_any
 from gitopsd.core.manifests.settings_file import parse_settings
 from gitopsd.core.model import Desired, File, Manifest, ObjectRef, Origin, Revision
 from gitopsd.core.settings import Settings
@@ -29,25 +32,33 @@ class _Manifest:
     sensitive: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: str
+    content: bytes = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Set:
     digest: str
     manifests: tuple[_Manifest, ...] = field(repr=False)
     warnings: tuple[Problem, ...]
-    settings: tuple[str, bytes] | None = field(repr=False)
+    settings: _File | None
+    jobs: dict[str, _File]
 
 
 _DECODER = msgspec.json.Decoder(_Set)
 
 
-def shelved(desired: Desired, written: File | None) -> bytes:
-    """Return the set as it is kept; ``written`` is its ``gitopsd.yaml``."""
+def shelved(desired: Desired, layout: Layout) -> bytes:
+    """Return the set as it is kept, with the files of its directory that its settings are made of."""
     bare = msgspec.json.encode(
         {
             "digest": desired.digest,
             "manifests": desired.manifests,
             "warnings": desired.warnings,
-            "settings": (written.path, written.content) if written else None,
+            "settings": _bare(layout.settings) if layout.settings else None,
+            "jobs": {path: _bare(file) for path, file in layout.jobs.items()},
         }
     )
     return zlib.compress(bare, level=1)
@@ -57,7 +68,7 @@ def unshelved(content: bytes) -> Desired | None:
     """Return the set, of no revision yet; None when it is not one that this gitopsd has written."""
     try:
         found = _DECODER.decode(_decompressed(content))
-        settings = parse_settings(File(found.settings[0], "", found.settings[1])) if found.settings else Settings()
+        settings = _settings(found)
     except (msgspec.MsgspecError, zlib.error, UnicodeDecodeError, RenderError):
         return None
     manifests = tuple(_manifest(one) for one in found.manifests)
@@ -67,6 +78,21 @@ def unshelved(content: bytes) -> Desired | None:
     return Desired(
         revision=_NO_REVISION, digest=found.digest, manifests=manifests, settings=settings, warnings=found.warnings
     )
+
+
+def _settings(found: _Set) -> Settings:
+    written = parse_settings(_whole(found.settings)) if found.settings else Settings()
+    settings, problems = with_jobs(written, {path: _whole(file) for path, file in found.jobs.items()})
+    refuse_any(problems)
+    return settings
+
+
+def _bare(file: File) -> _File:
+    return _File(file.path, file.content)
+
+
+def _whole(file: _File) -> File:
+    return File(file.path, "", file.content)
 
 
 def _decompressed(content: bytes) -> bytes:

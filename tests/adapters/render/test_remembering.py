@@ -109,16 +109,33 @@ def test_a_restart_renders_nothing_and_reads_no_file(repository, tmp_path):
     assert second == first
 
 
+SMOKE = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: smoke}
+spec:
+  template:
+    spec: {restartPolicy: Never, containers: [{name: smoke, image: a}]}
+"""
+
+
 def test_a_restart_keeps_settings_warnings_and_places(repository, tmp_path):
-    settings = "apiVersion: gitopsd.dev/v1\nkind: Environment\nhealth: {timeout: 7m}\n"
+    settings = "apiVersion: gitopsd.dev/v1\nkind: Environment\nhealth: {timeout: 7m, probes: [{job: smoke.yaml}]}\n"
     deprecated = "resources: [../../base]\ncommonLabels: {app: a}\n"
-    repository.commit({"env/staging/gitopsd.yaml": settings, "env/staging/kustomization.yaml": deprecated})
+    repository.commit(
+        {
+            "env/staging/gitopsd.yaml": settings,
+            "env/staging/kustomization.yaml": deprecated,
+            "env/staging/smoke.yaml": SMOKE,
+        }
+    )
     first = repository.render(renderer=repository.started(storage=storage(tmp_path)))
 
     second = repository.render(renderer=repository.started(storage=storage(tmp_path)))
 
     assert second == first
     assert second.settings.deadline_s == 420
+    assert b"smoke" in second.settings.probes[0].job
     assert [one.code for one in second.warnings] == ["KUSTOMIZE_WARNING"]
     assert str(second.manifests[0].origin) == "base/a.yaml:1"
 
