@@ -16,10 +16,11 @@ from pathlib import Path
 
 from gitopsd.adapters.clock import SystemClock
 from gitopsd.adapters.git import GitSource, GitSourceSettings
-from gitopsd.adapters.render import DirectoryRenderer, Larder, Shelf, Storage, Unopened, Workshop
+from gitopsd.adapters.render import DirectoryRenderer, Larder, Shelf, Storage, Workshop
 from gitopsd.adapters.render.tool import Product, Read, Task, Tool
 from gitopsd.core.model import Decrypted, Environment
 from gitopsd.core.recipes import Recipe
+from tests.fakes.decryptor import Unopened
 
 COUNT = 100
 WORKERS = 8

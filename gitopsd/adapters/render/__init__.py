@@ -6,7 +6,6 @@ from gitopsd.adapters.render.remembered import Storage
 from gitopsd.adapters.render.renderer import DirectoryRenderer, Room
 from gitopsd.adapters.render.shelf import Shelf
 from gitopsd.adapters.render.turns import Turns
-from gitopsd.adapters.render.unopened import Unopened
 from gitopsd.adapters.render.workshop import Workshop
 
 __all__ = [
@@ -18,6 +17,5 @@ __all__ = [
     "Shelf",
     "Storage",
     "Turns",
-    "Unopened",
     "Workshop",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gitopsd.adapters.render import DirectoryRenderer, Larder, Storage, Unopened, Workshop
+from gitopsd.adapters.render import DirectoryRenderer, Larder, Storage, Workshop
 from gitopsd.adapters.render.tool import Product, Read, Task, Tool
 from gitopsd.core.errors import Problem, RenderError
 from gitopsd.core.manifests.canonical import canonical
@@ -17,6 +17,7 @@ from gitopsd.core.model import Decrypted, Desired, Environment, File, Revision, 
 from gitopsd.core.recipes import Recipe
 from gitopsd.ports import Decryptor
 from rig.binaries import build
+from tests.fakes.decryptor import Unopened
 from tests.fakes.source import FakeSource
 
 STAGING = Environment(name="staging", source="s", path="env/staging", namespaces=("shop",))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gitopsd.adapters.render import DirectoryRenderer, Larder, Shelf, Storage, Turns, Unopened
+from gitopsd.adapters.render import DirectoryRenderer, Larder, Shelf, Storage, Turns
 from gitopsd.adapters.render.tool import Product, Read, Task
 from gitopsd.core.errors import Problem, RenderError, Stage
 from gitopsd.core.manifests.objects import read_file
@@ -21,6 +21,7 @@ from gitopsd.core.model import Decrypted, Environment, File
 from rig.waiting import wait_for
 from tests.adapters.render.jailed import needs_linux
 from tests.adapters.render.repository import PRODUCTION, STAGING, Repository, a_map
+from tests.fakes.decryptor import Unopened
 
 pytestmark = needs_linux
 

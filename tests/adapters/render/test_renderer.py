@@ -6,12 +6,13 @@ import threading
 
 import pytest
 
-from gitopsd.adapters.render import DirectoryRenderer, Larder, Room, Unopened
+from gitopsd.adapters.render import DirectoryRenderer, Larder, Room
 from gitopsd.adapters.render.tool import Tool
 from gitopsd.core.errors import Problem, RenderError, SourceError, Stage
 from gitopsd.core.model import Environment, File, Revision, Wanted
 from gitopsd.core.recipes import Recipe
 from gitopsd.ports import Renderer
+from tests.fakes.decryptor import Unopened
 
 STAGING = Environment(name="staging", source="s", path="env/staging")
 PRODUCTION = Environment(name="production", source="s", path="env/production")

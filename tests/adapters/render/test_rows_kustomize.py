@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gitopsd.adapters.render import DirectoryRenderer, Larder, Unopened
+from gitopsd.adapters.render import DirectoryRenderer, Larder
 from gitopsd.adapters.render.kustomize import KustomizeTool
 from gitopsd.adapters.render.programs import HELM, KUSTOMIZE, Found, Program
 from gitopsd.core.errors import RenderError
@@ -24,6 +24,7 @@ from gitopsd.core.manifests.place import place
 from rig.binaries import build
 from tests.adapters.render.jailed import PYTHON, make_jail, needs_linux
 from tests.adapters.render.repository import PRODUCTION, STAGING, Repository, a_map
+from tests.fakes.decryptor import Unopened
 
 pytestmark = needs_linux
 

@@ -10,10 +10,10 @@ from gitopsd.core.model import Decrypted, Environment, File
 class Unopened:
     """Opens nothing."""
 
-    def keys(self, environment: Environment) -> str:  # noqa: ARG002 - the port's shape
+    def keys(self, environment: Environment) -> str:
         """See ``ports.Decryptor``."""
         return ""
 
-    def decrypt(self, environment: Environment, files: Sequence[File]) -> Decrypted:  # noqa: ARG002 - the port's shape
+    def decrypt(self, environment: Environment, files: Sequence[File]) -> Decrypted:
         """See ``ports.Decryptor``."""
         return Decrypted(files=tuple(files))
