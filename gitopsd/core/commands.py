@@ -103,7 +103,9 @@ def release(record: Record, ask: Ask, which: str = "") -> Record:
         freed = freed.release(digest).note(_entry(Outcome.RELEASED, content, ask))
     rollout = freed.rollout
     # What is tried again gets its whole time again.
-    return replace(freed, rollout=_afresh(rollout, ask.at)) if rollout and rollout.digest in lifted else freed
+    if rollout is None or rollout.digest not in lifted:
+        return freed
+    return replace(freed, rollout=_afresh(replace(rollout, healthy_s=0.0), ask.at))
 
 
 def suspend(record: Record, ask: Ask) -> Record:
@@ -130,7 +132,8 @@ def resume(record: Record, ask: Ask) -> Record:
     if pause is None:
         raise _refused("RESUME_NOT_SUSPENDED", "it is not suspended", "there is nothing to do")
     if rollout and not rollout.failure:
-        rollout = _afresh(rollout, rollout.started_at + max(ask.at - pause.since, ask.at - ask.at))
+        paused = max(ask.at - pause.since, ask.at - ask.at)
+        rollout = _afresh(rollout.unwell(pause.since), rollout.started_at + paused)
     resumed = replace(record, suspended=None, rollout=rollout)
     return resumed.note(_entry(Outcome.RESUMED, _running(record), ask))
 

@@ -52,7 +52,8 @@ class Rollout:
     ``changed`` are the objects that it touched; ``baseline`` the ones that were unhealthy before it began.
     ``failing`` says since when an object has been terminally bad, ``quiet`` since when it has not shown it (a crash
     loop looks well between two crashes), ``reasons`` for what. ``broken`` are the ones of the baseline that had
-    failed outright. ``healthy_since`` starts the soak.
+    failed outright. ``healthy_since`` starts the soak; ``healthy_s`` is for how long all was well before that, and
+    ``blind_s`` for how much of the time until the last look nobody could see.
     Of probes: ``well_since`` is since when all objects have been well, so that an answer can be about them;
     ``failing_before`` are the questions (``probes.question_of``) that had failed before it began, ``tested`` those of
     the Jobs that passed; ``unknown_since`` and ``unknown_s`` say for how long an answer could not be told.
@@ -70,12 +71,22 @@ class Rollout:
     reasons: Mapping[ObjectRef, str] = field(default_factory=dict)
     broken: frozenset[ObjectRef] = frozenset()
     healthy_since: datetime | None = None
+    healthy_s: float = 0.0
+    blind_s: float = 0.0
     well_since: datetime | None = None
     failing_before: frozenset[str] = frozenset()
     tested: frozenset[str] = frozenset()
     unknown_since: datetime | None = None
     unknown_s: float = 0.0
     failure: str = ""
+
+    def was_healthy_s(self, now: datetime) -> float:
+        """Return for how many seconds of its time all was well."""
+        return self.healthy_s + ((now - self.healthy_since).total_seconds() if self.healthy_since else 0.0)
+
+    def unwell(self, now: datetime) -> Rollout:
+        """All is well no more: the soak begins anew, the deadline's clock goes on."""
+        return replace(self, healthy_s=self.was_healthy_s(now), healthy_since=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,8 @@ class _Rollout:
     trigger: Trigger
     started_at: datetime
     healthy_since: datetime | None = None
+    healthy_s: float = 0.0
+    blind_s: float = 0.0
     well_since: datetime | None = None
     failing_before: tuple[str, ...] = ()
     tested: tuple[str, ...] = ()
@@ -170,6 +172,8 @@ def _bare(rollout: Rollout) -> _Rollout:
         trigger=rollout.trigger,
         started_at=rollout.started_at,
         healthy_since=rollout.healthy_since,
+        healthy_s=rollout.healthy_s,
+        blind_s=rollout.blind_s,
         well_since=rollout.well_since,
         failing_before=tuple(sorted(rollout.failing_before)),
         tested=tuple(sorted(rollout.tested)),
@@ -260,6 +264,8 @@ def _rollout(bare: _Rollout, objects: _Objects, refs: Sequence[ObjectRef]) -> Ro
         reasons={refs[at]: reason for at, reason in objects.reasons},
         broken=frozenset(refs[at] for at in objects.broken),
         healthy_since=bare.healthy_since,
+        healthy_s=bare.healthy_s,
+        blind_s=bare.blind_s,
         well_since=bare.well_since,
         failing_before=frozenset(bare.failing_before),
         tested=frozenset(bare.tested),

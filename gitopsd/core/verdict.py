@@ -3,7 +3,8 @@
 A false failure is the worst error.
 
 Only objects that this digest changed, or that were healthy before it, count. A terminal reason must last for its
-grace; anything else has until the deadline. Time in which the API server could not be asked is not counted.
+grace; anything else has until the deadline, whose clock stands still while all is well. Time in which the API server
+could not be asked is not counted, neither for nor against a digest.
 A probe that failed often enough fails the rollout at once; one that cannot be told neither advances nor ends it.
 """
 
@@ -23,6 +24,8 @@ from gitopsd.core.probes import Probed
 from gitopsd.core.record import Rollout
 
 GRACE_S = 30.0
+# Less than this was missed by nobody; clocks that differ a little must not change the record.
+BLINK_S = 1.0
 # A cluster that grows by itself needs minutes for a new node: see docs/adr/0004. A quota or a webhook may give way.
 GRACE_BY_REASON_S: Mapping[str, float] = {Reason.UNSCHEDULABLE: 300.0, Reason.FAILED_CREATE: 60.0}
 
@@ -93,6 +96,7 @@ def examine(desired: Desired, live: Live, rollout: Rollout | None, now: datetime
     findings = tuple(finding for finding in _findings(desired, live, pending) if finding.ref not in apart)
     if rollout is None:
         return Examined(desired=desired, at=now, findings=findings)
+    rollout = _seeing_again(rollout, live.blind_s, now)
     counted = tuple(
         finding for finding in findings if finding.ref in rollout.changed or finding.ref not in rollout.baseline
     )
@@ -102,7 +106,8 @@ def examine(desired: Desired, live: Live, rollout: Rollout | None, now: datetime
         findings=findings,
         counted=counted,
         rollout=_remember_well(counted, desired, _remember_failing(counted, rollout, now), now),
-        deadline=rollout.started_at + timedelta(seconds=desired.settings.deadline_s + live.blind_s),
+        deadline=rollout.started_at
+        + timedelta(seconds=desired.settings.deadline_s + live.blind_s + rollout.was_healthy_s(now)),
     )
 
 
@@ -145,6 +150,23 @@ def _health(sight: Sight) -> Health:
     return sight.live.health if sight.live else Health(HealthStatus.NOT_FOUND, "NotFound", "does not exist yet")
 
 
+def _seeing_again(rollout: Rollout, blind_s: float, now: datetime) -> Rollout:
+    """Put off what lasts by the time in which nobody could see: a grace and the soak are for what was seen."""
+    unseen_s = blind_s - rollout.blind_s
+    if abs(unseen_s) < BLINK_S:
+        return rollout
+    seen = replace(rollout, blind_s=blind_s)
+    if unseen_s < 0:
+        return seen
+    later = timedelta(seconds=unseen_s)
+    return replace(
+        seen,
+        failing={ref: min(now, since + later) for ref, since in rollout.failing.items()},
+        quiet={ref: min(now, since + later) for ref, since in rollout.quiet.items()},
+        healthy_since=min(now, rollout.healthy_since + later) if rollout.healthy_since else None,
+    )
+
+
 def _remember_failing(counted: tuple[Finding, ...], rollout: Rollout, now: datetime) -> Rollout:
     """Since when each object fails, and for what. It is forgotten after as long without it as its grace is.
 
@@ -185,7 +207,7 @@ class _Case:
     def verdict(self, examined: Examined) -> Verdict:
         """The worst of all, and by its deadline."""
         if self.counted or self.doubts:
-            return self._unwell(replace(self.rollout, healthy_since=None))
+            return self._unwell(self.rollout.unwell(self.at))
         healthy_since = self.rollout.healthy_since or self.at
         return _well(examined, replace(self.rollout, healthy_since=healthy_since))
 
@@ -198,7 +220,7 @@ class _Case:
         late = self.counted if self.at >= self.deadline else ()
         overdue = self._asked_in_vain() if self.at >= self._deadline_of_probes() else ()
         if late or overdue:
-            seconds = (self.deadline - rollout.started_at).total_seconds()
+            seconds = (self.deadline - rollout.started_at).total_seconds() - rollout.healthy_s
             return _failed(late, overdue, rollout, f"not healthy after {seconds:.0f} s: ")
         return Verdict(
             outcome=Outcome.PROGRESSING,

@@ -50,6 +50,8 @@ FULL = Record(
         baseline=frozenset({ref("Job", "forgotten")}),
         failing={WEB: LATER},
         healthy_since=LATER,
+        healthy_s=20.0,
+        blind_s=3.5,
         failure="0/3 ready",
     ),
     kept=(Kept(digest="good", revision=REVISION, at=NOON), Kept(digest="older", revision=REVISION, at=NOON)),
@@ -257,6 +259,8 @@ _ROLLOUTS = st.builds(
     baseline=_REF_SETS,
     failing=st.dictionaries(_REFS, _INSTANTS, max_size=4),
     healthy_since=st.none() | _INSTANTS,
+    healthy_s=st.floats(0, 1e6),
+    blind_s=st.floats(0, 1e6),
     failure=_TEXTS,
 )
 _HOLDS = st.builds(Hold, digest=_TEXTS, revision=_REVISIONS, why=_TEXTS, since=_INSTANTS, by=_TEXTS, back_to=_TEXTS)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from gitopsd.core.commands import Ask, resume, suspend
 from gitopsd.core.decision import Halt, Held, Keep, Rest, Revert
 from gitopsd.core.probes import HttpProbe, ProbeState
 from gitopsd.core.settings import Settings
@@ -121,6 +124,70 @@ def test_h6_a_failing_probe_is_written_down_once_and_again_when_it_recovers():
     assert world.store.load(ENVIRONMENT).failing_probes == frozenset()
 
 
+def long_soak() -> World:
+    """A rollout that has been well for far longer than its deadline, and must stay so for longer still."""
+    world = rolling_out(soak_s=1_800, web="good-1")
+    flap(world, 900, well=True)
+    return world
+
+
+def test_h6_one_failed_answer_in_a_soak_that_is_longer_than_the_deadline_puts_nothing_back():
+    world = long_soak()
+    world.probes.answers["http"] = ProbeState.FAIL
+    flap(world, 10, well=True)
+    world.probes.answers["http"] = ProbeState.PASS
+    flap(world, 1_900, well=True)
+
+    assert [type(one) for one in verdicts(world)] == [Keep]
+
+
+def test_h6_an_object_that_is_not_ready_for_a_moment_in_such_a_soak_puts_nothing_back():
+    world = long_soak()
+    world.cluster.slow = True
+    flap(world, 10, well=True)
+    world.cluster.slow = False
+    flap(world, 1_900, well=True)
+
+    assert [type(one) for one in verdicts(world)] == [Keep]
+
+
+def test_h6_a_question_that_comes_up_in_such_a_soak_has_time_to_be_answered():
+    world = long_soak()
+    world.probes.answers["new"] = ProbeState.PENDING
+    world.git.settings = replace(world.git.settings, probes=(PROBE, replace(PROBE, name="new", path="/new")))
+    flap(world, 10, well=True)
+    world.probes.answers["new"] = ProbeState.PASS
+    flap(world, 1_900, well=True)
+
+    assert [type(one) for one in verdicts(world)] == [Keep]
+
+
+def test_h6_what_was_well_and_then_is_not_has_what_is_left_of_its_deadline():
+    world = long_soak()
+    world.cluster.slow = True
+    flap(world, 290, well=True)
+    early = verdicts(world)
+    flap(world, 20, well=True)
+
+    assert early == []
+    assert isinstance(verdicts(world)[0], Revert)
+    assert verdicts(world)[0].why.startswith("not healthy after 300 s: Deployment shop/web: 0/1 ready")
+
+
+def test_h6_what_somebody_suspends_in_such_a_soak_is_not_late_when_it_goes_on():
+    world = long_soak()
+    ask = Ask(by="me", why="lunch", at=world.clock.now())
+    world.store.save(ENVIRONMENT, suspend(world.store.load(ENVIRONMENT), ask))
+    flap(world, 600, well=True)
+    world.store.save(ENVIRONMENT, resume(world.store.load(ENVIRONMENT), replace(ask, at=world.clock.now())))
+    world.probes.answers["http"] = ProbeState.PENDING
+    flap(world, 10, well=True)
+    world.probes.answers["http"] = ProbeState.PASS
+    flap(world, 1_900, well=True)
+
+    assert [type(one) for one in verdicts(world)] == [Keep]
+
+
 def test_h15_while_the_api_server_is_down_nothing_is_decided_and_its_time_does_not_count():
     world = rolling_out(web="slow-1")
     world.cluster.down = True
@@ -135,6 +202,40 @@ def test_h15_while_the_api_server_is_down_nothing_is_decided_and_its_time_does_n
 
     assert late == []
     assert isinstance(verdicts(world)[0], Revert)
+
+
+def unseen(world: World, minutes: int) -> None:
+    """For so long the API server does not answer."""
+    world.cluster.down = True
+    for _ in range(minutes):
+        world.pass_once()
+        world.clock.advance(minutes=1)
+    world.cluster.down = False
+    world.cluster.blind_s = 60.0 * minutes
+
+
+def test_h15_a_grace_does_not_pass_while_the_api_server_is_down():
+    world = rolling_out(web="bad-1")
+    world.make_passes(1)
+    unseen(world, 10)
+    world.make_passes(1)
+    at_once = verdicts(world)
+    flap(world, 40, well=False)
+
+    assert at_once == []
+    assert isinstance(verdicts(world)[0], Revert)
+
+
+def test_h15_a_soak_does_not_pass_while_the_api_server_is_down():
+    world = rolling_out(soak_s=60, web="good-1")
+    world.make_passes(2)
+    unseen(world, 10)
+    world.make_passes(1)
+    at_once = verdicts(world)
+    flap(world, 70, well=True)
+
+    assert at_once == []
+    assert [type(one) for one in verdicts(world)] == [Keep]
 
 
 def test_h16_what_was_unhealthy_before_the_commit_is_not_put_back_to_something_no_better():

@@ -82,14 +82,14 @@ def since(view: EnvironmentView) -> datetime | None:
 
 
 def deadline(view: EnvironmentView, rollout: Rollout) -> datetime | None:
-    """Return when the rollout counts as failed; time without an API server is not counted.
+    """Return when the rollout counts as failed; time without an API server, or while all is well, is not counted.
 
     None while only a probe that cannot be told stands in the way: then there is no such time.
     """
     look = view.latest.look if view.latest else None
-    if look is None or look.desired.digest != rollout.digest:
+    ends = look.examined.deadline if look else None
+    if look is None or ends is None or look.desired.digest != rollout.digest:
         return None
-    ends = rollout.started_at + timedelta(seconds=look.desired.settings.deadline_s + look.live.blind_s)
     known = look.verdict.rollout or rollout
     if look.verdict.findings:
         return ends
