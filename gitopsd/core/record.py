@@ -192,7 +192,14 @@ class Record:
         for manifest in desired.manifests:
             if manifest.sensitive:
                 inventory[manifest.ref] = replace(inventory[manifest.ref], sensitive=True)
-        return replace(self, inventory=inventory, rollout=rollout, current=desired.digest, warnings=())
+        return replace(
+            self,
+            inventory=inventory,
+            rollout=rollout,
+            current=desired.digest,
+            wishes=desired.settings.mark,
+            warnings=(),
+        )
 
     def warned(self, warnings: Iterable[str]) -> Record:
         """Remember what the server warned of, each thing once."""

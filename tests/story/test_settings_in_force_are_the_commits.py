@@ -63,6 +63,19 @@ def test_a_revert_goes_by_the_newer_settings_of_what_was_kept():
     assert isinstance(world.settle(), Held)
 
 
+def test_settings_that_came_with_what_failed_are_those_of_what_git_goes_back_to_with_them():
+    world = changed()
+    world.git.settings = replace(world.git.settings, deadline_s=900.0)
+    world.commit(web="bad-1")
+    world.settle()
+    world.commit(web="good-0")
+    world.settle()
+    record = world.store.load(ENVIRONMENT)
+
+    assert world.images() == {"web": "good-0"}
+    assert world.store.recall(ENVIRONMENT, record.current).settings.deadline_s == 900.0
+
+
 def test_the_status_shows_them():
     world = changed(deadline_s=60.0, on_failure=OnFailure.HOLD, depends_on=("database",))
 
