@@ -1,12 +1,14 @@
-"""Runs a developer's Job once per digest, in the environment's bounds and as its account, and waits for its end.
+"""Runs a developer's Job once per rollout, in the environment's bounds and as its account, and waits for its end.
 
-The Job has the digest in its name: a restart finds it again. That it could not be run says nothing of anybody's health.
+Its name stands for the test, the digest and the rollout: a restart finds it again, and what is tried anew is tested
+anew. That it could not be run says nothing of anybody's health.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from urllib.parse import quote
 
 import msgspec
@@ -18,16 +20,18 @@ from gitopsd.core.applyset import slug
 from gitopsd.core.fields import annotation, label, part, parts, read, text, text_of, whole, whole_or_none
 from gitopsd.core.model import Body, Desired, Environment, Json
 from gitopsd.core.probes import JobProbe, question_of
+from gitopsd.core.record import Rollout
 from gitopsd.ports import Api, Call
 
 ENVIRONMENT = "gitopsd.dev/environment"
 PROBE = "gitopsd.dev/probe"
 DIGEST = "gitopsd.dev/digest"
 QUESTION = "gitopsd.dev/question"
+ROLLOUT = "gitopsd.dev/rollout"
 
 FIELD_MANAGER = "gitopsd"
 NAME_CHARS_MAX = 63
-DIGEST_CHARS = 8
+RUN_CHARS = 8
 KEPT_FOR_S = 86_400
 RAN_MAX = 1_000
 
@@ -42,17 +46,18 @@ class JobAsker:
     api: Api = field(repr=False)
     _ran: set[str] = field(default_factory=set)
 
-    def ask(self, environment: Environment, desired: Desired, probe: JobProbe, namespace: str) -> Finding:
+    def ask(
+        self, environment: Environment, desired: Desired, probe: JobProbe, namespace: str, rollout: Rollout | None
+    ) -> Finding:
         """Start the Job where it was not started yet, else say how it is.
 
         Raises:
             ClusterError: the API server would not take it, or could not say.
         """
-        written = _written(probe)
-        place = text(written, "metadata.namespace") or namespace
+        place = text(_written(probe), "metadata.namespace") or namespace
         if why := _forbidden(environment, place):
             return unknown(f"the Job was not run: {why}")
-        job = _meant(environment, desired, probe, place, written)
+        job = _meant(environment, desired, probe, place, rollout.started_at.isoformat() if rollout else "")
         name = text(job, "metadata.name")
         found = objects.jobs(self.api).find(place, name)
         if found is None:
@@ -117,24 +122,21 @@ def _forbidden(environment: Environment, namespace: str) -> str:
 def _marks(job: Body) -> tuple[str, ...]:
     """Return what tells whose Job it is, and which: the same name may stand for another test."""
     labels = (label(job, key) for key in (ENVIRONMENT, PROBE))
-    return (*labels, *(annotation(job, key) for key in (DIGEST, QUESTION)))
+    return (*labels, *(annotation(job, key) for key in (DIGEST, QUESTION, ROLLOUT)))
 
 
-def _meant(environment: Environment, desired: Desired, probe: JobProbe, namespace: str, written: Body) -> Body:
+def _meant(environment: Environment, desired: Desired, probe: JobProbe, namespace: str, began: str) -> Body:
     """Return the Job as it is run: a name of its own, an end in time, and no membership in the apply set."""
-    short = desired.digest[:DIGEST_CHARS]
-    plain = text(written, "metadata.name")[: NAME_CHARS_MAX - DIGEST_CHARS - 1].rstrip("-.")
-    marks = {ENVIRONMENT: slug(environment.name), PROBE: slug(probe.name)}
-    metadata = {
-        **{key: value for key, value in part(written, "metadata").items() if key in ("annotations", "labels")},
+    written = _written(probe)
+    labels = {ENVIRONMENT: slug(environment.name), PROBE: slug(probe.name)}
+    run = {DIGEST: desired.digest, QUESTION: question_of(probe), ROLLOUT: began}
+    short = sha256("\0".join((environment.name, *run.values())).encode()).hexdigest()[:RUN_CHARS]
+    plain = text(written, "metadata.name")[: NAME_CHARS_MAX - RUN_CHARS - 1].rstrip("-.")
+    metadata: Body = {
         "name": f"{plain}-{short}",
         "namespace": namespace,
-        "labels": {**part(written, "metadata.labels"), **marks},
-        "annotations": {
-            **part(written, "metadata.annotations"),
-            DIGEST: desired.digest,
-            QUESTION: question_of(probe),
-        },
+        "labels": {**part(written, "metadata.labels"), **labels},
+        "annotations": {**part(written, "metadata.annotations"), **run},
     }
     spec = part(written, "spec")
     bounded = {

@@ -170,7 +170,7 @@ class Prober:
             case PrometheusProbe():
                 return self._prometheus.ask(probe)
             case JobProbe():
-                return self._jobs.ask(environment, desired, probe, default)
+                return self._jobs.ask(environment, desired, probe, default, ticket.rollout)
             case CelProbe():
                 return self._cel.ask(desired, probe)
             case _:

@@ -125,9 +125,14 @@ class Shop:
         wait_for(f"the probe {probe.name} to be {states or 'answered'}", stands, deadline_s=deadline_s)
         return seen[-1]
 
-    def job(self, name: str) -> dict[str, Any] | None:
-        """A Job of the namespace."""
-        return self.api.find(f"/apis/batch/v1/namespaces/{self.namespace}/jobs/{name}")
+    def jobs(self) -> list[dict[str, Any]]:
+        """The Jobs of the namespace."""
+        return list(self.api.get(f"/apis/batch/v1/namespaces/{self.namespace}/jobs")["items"])
+
+    def job_name(self) -> str:
+        """What the only Job of the namespace is called."""
+        (job,) = self.jobs()
+        return str(job["metadata"]["name"])
 
     def set_status(self, root: str, plural: str, name: str, status: Mapping[str, Any]) -> None:
         """Write a status as its controller would."""

@@ -1,8 +1,9 @@
-"""A developer's Job: in the environment's bounds, once per digest, and its end in the evidence."""
+"""A developer's Job: in the environment's bounds, once per rollout, and its end in the evidence."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,12 +11,11 @@ import pytest
 from gitopsd.core.probes import JobProbe, Pace, ProbeState
 from gitopsd.core.record import Trigger
 from rig.accounts import Account, create_account
-from tests.adapters.probes.shop import DIGEST, Shop
+from tests.adapters.probes.shop import Shop
 
 pytestmark = pytest.mark.cluster
 
 PENDING, PASS, FAIL, UNKNOWN = ProbeState.PENDING, ProbeState.PASS, ProbeState.FAIL, ProbeState.UNKNOWN
-NAME = f"smoke-{DIGEST[:8]}"
 BATCH = "/apis/batch/v1"
 
 
@@ -43,9 +43,8 @@ def condition(kind: str, reason: str = "", message: str = "") -> dict[str, Any]:
 def test_it_is_run_as_the_environments_own_and_bounded(at_shop: Shop):
     found = at_shop.find(smoke(metadata={"labels": {"team": "shop"}, "annotations": {"note": "x"}}))
 
-    assert (found.state, found.message) == (PENDING, f"Job {at_shop.namespace}/{NAME} was started")
-    job = at_shop.job(NAME)
-    assert job is not None
+    assert (found.state, found.message) == (PENDING, f"Job {at_shop.namespace}/{at_shop.job_name()} was started")
+    (job,) = at_shop.jobs()
     labels, spec = job["metadata"]["labels"], job["spec"]
     assert labels["gitopsd.dev/environment"] == at_shop.environment.name
     assert labels["gitopsd.dev/probe"].startswith("job-smoke-job-yaml")
@@ -57,41 +56,39 @@ def test_it_is_run_as_the_environments_own_and_bounded(at_shop: Shop):
 @pytest.mark.parametrize(("own", "deadline"), [(10, 10), (600, 60)])
 def test_its_own_bounds_may_be_narrower_and_not_wider(at_shop: Shop, own, deadline):
     at_shop.find(smoke(activeDeadlineSeconds=own, backoffLimit=2))
-    job = at_shop.job(NAME)
+    (job,) = at_shop.jobs()
 
-    assert job is not None
     assert (job["spec"]["activeDeadlineSeconds"], job["spec"]["backoffLimit"]) == (deadline, 2)
 
 
 def test_complete_passes_and_failed_fails_at_once(at_shop: Shop):
     probe, rollout = smoke(), at_shop.rollout()
     at_shop.find(probe, rollout)
-    at_shop.set_status(BATCH, "jobs", NAME, condition("Complete"))
+    at_shop.set_status(BATCH, "jobs", at_shop.job_name(), condition("Complete"))
     passed = at_shop.await_state(probe, rollout, PASS)
 
-    assert passed.message == f"Job {NAME} is complete"
+    assert passed.message == f"Job {at_shop.job_name()} is complete"
 
 
 def test_failed_fails_at_once_with_its_reason(at_shop: Shop):
     probe, rollout = smoke(), at_shop.rollout()
     at_shop.find(probe, rollout)
-    at_shop.set_status(BATCH, "jobs", NAME, condition("Failed", "BackoffLimitExceeded", "it has reached its limit"))
+    at_shop.set_status(
+        BATCH, "jobs", at_shop.job_name(), condition("Failed", "BackoffLimitExceeded", "it has reached its limit")
+    )
     failed = at_shop.await_state(probe, rollout, FAIL)
 
     assert failed.failed
-    assert failed.message == f"Job {NAME} failed: BackoffLimitExceeded: it has reached its limit"
+    assert failed.message == f"Job {at_shop.job_name()} failed: BackoffLimitExceeded: it has reached its limit"
 
 
 def test_a_restart_finds_it_again(at_shop: Shop):
     probe, rollout = smoke(), at_shop.rollout()
     at_shop.find(probe, rollout)
-    before = at_shop.job(NAME)
+    before = at_shop.jobs()
     again = at_shop.find(probe, rollout)
-    after = at_shop.job(NAME)
 
-    assert before is not None
-    assert after is not None
-    assert before["metadata"]["uid"] == after["metadata"]["uid"]
+    assert [job["metadata"]["uid"] for job in at_shop.jobs()] == [before[0]["metadata"]["uid"]]
     assert "was started" not in again.message
 
 
@@ -102,7 +99,7 @@ def test_nothing_runs_while_objects_come_up_or_outside_a_rollout_or_on_the_way_b
         for _ in range(3):
             at_shop.prober.ask(at_shop.environment, at_shop.desired(probe), rollout)
     assert at_shop.prober._in_flight == set()
-    assert at_shop.job(NAME) is None
+    assert at_shop.jobs() == []
 
 
 @pytest.mark.parametrize(
@@ -119,7 +116,7 @@ def test_it_keeps_the_operators_bounds(at_shop: Shop, bounds, metadata, said):
 
     assert found.state is UNKNOWN
     assert said in found.message
-    assert at_shop.job(NAME) is None
+    assert at_shop.jobs() == []
 
 
 def test_it_runs_with_the_rights_of_the_environments_account(at_shop: Shop):
@@ -129,23 +126,44 @@ def test_it_runs_with_the_rights_of_the_environments_account(at_shop: Shop):
 
     assert found.state is UNKNOWN
     assert f'User "system:serviceaccount:{at_shop.namespace}:poor" cannot patch resource "jobs"' in found.message
-    assert at_shop.job(NAME) is None
+    assert at_shop.jobs() == []
 
 
 def test_a_job_of_somebody_elses_is_left_alone(at_shop: Shop):
-    body = json.loads(smoke().job)
-    at_shop.api.create(f"{BATCH}/namespaces/{at_shop.namespace}/jobs", {**body, "metadata": {"name": NAME}})
-    found = at_shop.find(smoke())
+    probe, rollout = smoke(), at_shop.rollout()
+    at_shop.find(probe, rollout)
+    path = f"{BATCH}/namespaces/{at_shop.namespace}/jobs"
+    name = at_shop.job_name()
+    at_shop.api.delete(f"{path}/{name}", {"propagationPolicy": "Background"})
+    at_shop.api.create(path, {**json.loads(probe.job), "metadata": {"name": name}})
+    found = at_shop.find(probe, rollout)
 
     assert (found.state, "that is not this one" in found.message) == (UNKNOWN, True)
 
 
-def test_another_test_of_the_same_name_is_not_taken_for_this_one(at_shop: Shop):
-    at_shop.find(smoke())
-    at_shop.set_status(BATCH, "jobs", NAME, condition("Complete"))
-    found = at_shop.find(smoke(backoffLimit=3))
+@pytest.mark.parametrize(
+    ("again", "is_anew"),
+    [
+        pytest.param(smoke(backoffLimit=3), False, id="a test that was mended"),
+        pytest.param(smoke(), True, id="a digest that is tried anew"),
+    ],
+)
+def test_what_another_run_said_is_not_taken_for_this_one(at_shop: Shop, again, is_anew):
+    rollout = at_shop.rollout()
+    at_shop.find(smoke(), rollout)
+    at_shop.set_status(BATCH, "jobs", at_shop.job_name(), condition("Failed", "BackoffLimitExceeded"))
+    at_shop.await_state(smoke(), rollout, FAIL)
+    found = at_shop.find(again, at_shop.rollout() if is_anew else rollout)
 
-    assert (found.state, "that is not this one" in found.message) == (UNKNOWN, True)
+    assert (found.state, len(at_shop.jobs())) == (PENDING, 2)
+
+
+def test_two_tests_whose_jobs_have_one_name_run_both(at_shop: Shop):
+    rollout = at_shop.rollout()
+    for name in ("one", "two"):
+        assert at_shop.find(replace(smoke(), name=name), rollout).state is PENDING
+
+    assert len(at_shop.jobs()) == 2
 
 
 def test_a_job_that_the_server_refuses_says_nothing_of_health(at_shop: Shop):
@@ -165,7 +183,9 @@ def test_h10_a_pod_that_finds_no_node_is_no_failure(at_shop: Shop):
 def test_h10_time_over_for_a_job_that_never_ran_is_no_failure(at_shop: Shop):
     probe, rollout = smoke(), at_shop.rollout()
     at_shop.find(probe, rollout)
-    at_shop.set_status(BATCH, "jobs", NAME, condition("Failed", "DeadlineExceeded", "Job was active too long"))
+    at_shop.set_status(
+        BATCH, "jobs", at_shop.job_name(), condition("Failed", "DeadlineExceeded", "Job was active too long")
+    )
     found = at_shop.await_state(probe, rollout, UNKNOWN)
 
     assert (found.state, found.failed) == (UNKNOWN, False)
