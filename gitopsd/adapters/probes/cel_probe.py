@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import assert_never
 
-from gitopsd.adapters.probes.expressions import Invalid, NotTold, holds
+from gitopsd.adapters.probes.expressions import Invalid, Truth, Untold, truths
 from gitopsd.adapters.probes.finding import Finding, failed, passed, pending, unknown, worst
 from gitopsd.adapters.probes.objects import Objects
 from gitopsd.core.answers import Meaning, meaning_of
@@ -39,12 +40,15 @@ class CelAsker:
             return pending(f"the environment has no {' '.join(filter(None, (probe.kind, probe.object_name)))}")
         if len(asked) > OBJECTS_MAX:
             return unknown(f"{len(asked)} objects are meant, {OBJECTS_MAX} are the most; name one")
-        found = worst(self._ask_one(manifest, probe) for manifest in asked)
+        seen = [(manifest, self._seen(manifest)) for manifest in asked]
+        live = [(manifest, one) for manifest, one in seen if not isinstance(one, Finding)]
+        found = worst((*(one for _, one in seen if isinstance(one, Finding)), *_judged(live, probe)))
         if found.state is ProbeState.PASS and len(asked) > 1:
             return passed(f"true of {len(asked)} objects")
         return found
 
-    def _ask_one(self, manifest: Manifest, probe: CelProbe) -> Finding:
+    def _seen(self, manifest: Manifest) -> Body | Finding:
+        """Return the object, or why it says nothing yet."""
         plural = self._plural(manifest)
         if plural is None:
             return pending(f"{manifest.api_version} {manifest.ref.kind} is not served yet")
@@ -53,7 +57,10 @@ class CelAsker:
         body = place.find(manifest.ref.namespace, manifest.ref.name)
         if body is None:
             return pending(f"{manifest.ref} does not exist yet")
-        return _judged(manifest, body, probe)
+        observed = whole_or_none(body, "status.observedGeneration")
+        if observed is not None and observed != whole(body, "metadata.generation"):
+            return pending(f"{manifest.ref}: its controller has not looked at its newest version yet")
+        return body
 
     def _plural(self, manifest: Manifest) -> str | None:
         """Return the name of the kind in a path; None when it is not served at this moment."""
@@ -85,15 +92,24 @@ def _plurals(api: Api, manifest: Manifest) -> Iterator[tuple[str, str]]:
             yield text_of(served, "kind"), text_of(served, "name")
 
 
-def _judged(manifest: Manifest, body: Body, probe: CelProbe) -> Finding:
-    observed = whole_or_none(body, "status.observedGeneration")
-    if observed is not None and observed != whole(body, "metadata.generation"):
-        return pending(f"{manifest.ref}: its controller has not looked at its newest version yet")
+def _judged(live: Sequence[tuple[Manifest, Body]], probe: CelProbe) -> tuple[Finding, ...]:
+    if not live:
+        return ()
     try:
-        is_so = holds(probe.expression, body)
-    except NotTold as why:
-        return pending(f"{manifest.ref}: cannot be told yet: {why}")
+        answers = truths(probe.expression, [body for _, body in live], probe.pace.timeout_s)
     except Invalid as why:
-        return unknown(f"the expression {why}")
+        return (unknown(f"the expression {why}"),)
+    return tuple(_told(manifest, answer, probe) for (manifest, _), answer in zip(live, answers, strict=True))
+
+
+def _told(manifest: Manifest, answer: Truth, probe: CelProbe) -> Finding:
     told = f"{manifest.ref}: {probe.expression}"
-    return passed(f"{told} is true") if is_so else failed(f"{told} is false")
+    match answer:
+        case Untold(why):
+            return pending(f"{manifest.ref}: cannot be told yet: {why}")
+        case True:
+            return passed(f"{told} is true")
+        case False:
+            return failed(f"{told} is false")
+        case _:
+            assert_never(answer)

@@ -1,15 +1,21 @@
-"""CEL, by Google's own library: compiled once, with a bound on its loops, over one variable called ``object``.
+"""CEL, by Google's own library: over one variable called ``object``, and in bounds of time and memory.
 
 The library is an extra: who writes an expression without it is told at once, not when the rollout waits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from math import ceil
+from typing import Any, TypeAlias
 
+import msgspec
+
+from gitopsd.adapters.probes import evaluation
 from gitopsd.adapters.probes.finding import shown
 from gitopsd.core.errors import Problem, RenderError, Stage
 from gitopsd.core.model import Body, Desired, Environment, Wanted
@@ -18,15 +24,21 @@ from gitopsd.core.settings import Settings
 from gitopsd.ports import Renderer
 
 EXPRESSIONS_KEPT = 256
-VARIABLE = "object"
+MEMORY_BYTES_MAX = 256 * 1024 * 1024
 
 
 class Invalid(Exception):
     """It is no expression that could ever answer; the message says why."""
 
 
-class NotTold(Exception):
-    """It has no answer for this object; the message says why."""
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """It has no answer for this object, as it is now."""
+
+    why: str
+
+
+Truth: TypeAlias = bool | Untold
 
 
 class ExtraMissing(Invalid):
@@ -63,23 +75,38 @@ def expression_problems(settings: Settings, directory: str) -> Iterator[Problem]
             yield _problem("CEL_INVALID", f"probe {probe.name}: {invalid}", hint, file)
 
 
-def holds(expression: str, body: Body) -> bool:
-    """Return whether it is true of the object.
+def truths(expression: str, bodies: Sequence[Body], timeout_s: float) -> tuple[Truth, ...]:
+    """Return whether it is true of each object.
 
     Raises:
-        Invalid: it never can be.
-        NotTold: it cannot be told of this object, as it is now.
+        Invalid: it never can be, or not within its bounds.
     """
+    _compiled(expression)
+    question = msgspec.json.encode({"expression": expression, "objects": bodies})
+    bounds = (str(ceil(timeout_s)), str(MEMORY_BYTES_MAX))
     try:
-        result = _compiled(expression).eval(data={VARIABLE: body})
-    except RuntimeError as broken:
-        raise NotTold(shown(str(broken))) from broken
-    types = _library().Type
-    if result.type() == types.ERROR:
-        raise NotTold(shown(str(result.value())))
-    if result.type() != types.BOOL:
-        raise Invalid(f"gives a {result.type()}; it must give true or false")
-    return bool(result.value())
+        done = subprocess.run(  # noqa: S603 — our own program, by its path
+            [sys.executable, "-I", evaluation.__file__, *bounds],
+            input=question,
+            capture_output=True,
+            env={},
+            timeout=timeout_s,
+            check=True,
+        )
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as broken:
+        raise Invalid(f"takes more than {timeout_s:g} s or {MEMORY_BYTES_MAX // 2**20} MiB") from broken
+    answers = msgspec.json.decode(done.stdout, type=list[tuple[str, str]])
+    return tuple(_truth(kind, said) for kind, said in answers)
+
+
+def _truth(kind: str, said: str) -> Truth:
+    match kind:
+        case "BOOL":
+            return said == "True"
+        case "ERROR":
+            return Untold(shown(said))
+        case _:
+            raise Invalid(f"gives a {kind}; it must give true or false")
 
 
 @lru_cache(EXPRESSIONS_KEPT)
@@ -97,7 +124,7 @@ def _compiled(expression: str) -> Any:
 @lru_cache(1)
 def _surroundings() -> Any:
     library = _library()
-    return library.NewEnv(variables={VARIABLE: library.Type.DYN})
+    return library.NewEnv(variables={evaluation.VARIABLE: library.Type.DYN})
 
 
 @lru_cache(1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
-from gitopsd.adapters.probes.expressions import Checked, Invalid, NotTold, holds
+from gitopsd.adapters.probes.expressions import Checked, Invalid, Truth, Untold, truths
 from gitopsd.core.errors import RenderError
 from gitopsd.core.model import Desired, Environment, Revision, Wanted
 from gitopsd.core.probes import CelProbe
@@ -19,6 +22,11 @@ BODY = {
     "status": {"ready": True, "conditions": [{"type": "Ready", "status": "True"}]},
 }
 REVISION = Revision(ref="main", commit="c" * 40)
+
+
+def truth(expression: str) -> Truth:
+    (answer,) = truths(expression, [BODY], timeout_s=20)
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -34,7 +42,7 @@ REVISION = Revision(ref="main", commit="c" * 40)
     ],
 )
 def test_what_it_says(expression, answer):
-    assert holds(expression, BODY) is answer
+    assert truth(expression) is answer
 
 
 @pytest.mark.parametrize(
@@ -46,8 +54,10 @@ def test_what_it_says(expression, answer):
     ],
 )
 def test_what_cannot_be_told(expression, said):
-    with pytest.raises(NotTold, match=said):
-        holds(expression, BODY)
+    answer = truth(expression)
+
+    assert isinstance(answer, Untold)
+    assert said in answer.why
 
 
 @pytest.mark.parametrize(
@@ -61,7 +71,35 @@ def test_what_cannot_be_told(expression, said):
 )
 def test_what_never_can_be(expression, said):
     with pytest.raises(Invalid, match=said):
-        holds(expression, BODY)
+        truth(expression)
+
+
+NINETY = f"[{', '.join('1' * 90)}]"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pytest.param(f"{NINETY}.all(a, {NINETY}.all(b, !object.text.matches('(a|b|c)*d')))", id="minutes"),
+        pytest.param(f"{NINETY}.map(a, {NINETY}.map(b, object.text + object.text)).size() > 0", id="gigabytes"),
+    ],
+)
+def test_what_takes_too_much_takes_nothing_of_gitopsds(expression):
+    beats = [time.monotonic()]
+    is_over = threading.Event()
+
+    def beat() -> None:
+        while not is_over.wait(0.05):
+            beats.append(time.monotonic())
+
+    heart = threading.Thread(target=beat)
+    heart.start()
+    with pytest.raises(Invalid, match="takes more than 3 s or 256 MiB"):
+        truths(expression, [{"text": "a" * 900_000}], timeout_s=3)
+    is_over.set()
+    heart.join()
+
+    assert max(later - before for before, later in itertools.pairwise(beats)) < 2
 
 
 def _desired(*written: str) -> Desired:
