@@ -1,6 +1,7 @@
 """From a Service to the pods behind it that are ready, each with the address at which the kubelet says it lives.
 
-An EndpointSlice can be written by hand, a pod's status cannot: an endpoint that is no pod's is not asked.
+An EndpointSlice can be written by hand, a pod's status cannot: an endpoint that is no pod's is not asked. A pod that
+has ended has given its address away, to a pod of anybody's.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from gitopsd.ports import Api
 ENDPOINTS_MAX = 8
 API_SERVER_AGE_S_MAX = 60.0
 KNOWN_PODS_MAX = 10_000
+KNOWN_POD_AGE_S_MAX = 20.0
 
 _SERVICE_NAME = "kubernetes.io/service-name"
 
@@ -43,10 +45,10 @@ class NotAllowed(Exception):
 
 @dataclass(eq=False)
 class Endpoints:
-    """Looks Services up. What the kubelet said of a pod's address is asked once: it never changes."""
+    """Looks Services up. What the kubelet said of a pod's address holds for a while, and not after the pod's end."""
 
     api: Api = field(repr=False)
-    _known_pods: set[tuple[str, str]] = field(default_factory=set)
+    _known_pods: dict[tuple[str, str], float] = field(default_factory=dict)
     _api_server: tuple[str, ...] = ()
     _api_server_read_at: float = float("-inf")
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -73,20 +75,23 @@ class Endpoints:
     def _allowed(self, namespace: str, uid: str, endpoint: Endpoint) -> Endpoint:
         if why := refusal(endpoint.address, self._api_server_addresses()):
             raise NotAllowed(f"{endpoint.pod or 'an endpoint'} has the address {endpoint.address}, which {why}")
-        if (uid, endpoint.address) not in self._known_pods:
+        known_at = self._known_pods.get((uid, endpoint.address), float("-inf"))
+        if time.monotonic() - known_at > KNOWN_POD_AGE_S_MAX:
             self._check_pod(namespace, uid, endpoint)
         return endpoint
 
     def _check_pod(self, namespace: str, uid: str, endpoint: Endpoint) -> None:
         pod = objects.pods(self.api).find(namespace, endpoint.pod) if endpoint.pod else None
         lives_at = (
-            {text(pod, "status.podIP"), *(text_of(one, "ip") for one in parts(pod, "status.podIPs"))} if pod else ()
+            {text(pod, "status.podIP"), *(text_of(one, "ip") for one in parts(pod, "status.podIPs"))}
+            if pod and text(pod, "status.phase") == "Running"
+            else ()
         )
         if pod is None or text(pod, "metadata.uid") != uid or endpoint.address not in lives_at:
-            raise NotAllowed(f"the endpoint {endpoint.address} is no pod's of {namespace}; only pods are asked")
+            raise NotAllowed(f"the endpoint {endpoint.address} is no running pod's of {namespace}; only pods are asked")
         if len(self._known_pods) >= KNOWN_PODS_MAX:
             self._known_pods.clear()
-        self._known_pods.add((uid, endpoint.address))
+        self._known_pods[uid, endpoint.address] = time.monotonic()
 
     def _api_server_addresses(self) -> tuple[str, ...]:
         with self._lock:

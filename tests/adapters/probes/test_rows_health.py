@@ -126,8 +126,19 @@ def test_h14_an_endpoint_that_is_no_pods_is_not_asked(at_shop: Shop, address):
     assert (found.state, there.asked) == (UNKNOWN, [])
     assert (
         found.message
-        == f"nobody was asked: the endpoint {address} is no pod's of {at_shop.namespace}; only pods are asked"
+        == f"nobody was asked: the endpoint {address} is no running pod's of {at_shop.namespace}; only pods are asked"
     )
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_h14_a_pod_that_has_ended_is_not_asked_for_its_address_is_anybodys(at_shop: Shop, address, phase):
+    with server(status(200), address) as there:
+        at_shop.web_on((address, there.port))
+        at_shop.set_status("/api/v1", "pods", "web-0", {"phase": phase})
+        found = at_shop.find(web())
+
+    assert (found.state, there.asked) == (UNKNOWN, [])
+    assert "is no running pod's" in found.message
 
 
 def test_h14_a_service_that_leads_out_of_the_cluster_is_not_followed(at_shop: Shop):
