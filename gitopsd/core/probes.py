@@ -68,7 +68,7 @@ class PrometheusProbe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProbe:
-    """Run the Job written in ``file`` (relative to the directory) once per digest; Complete passes, Failed fails.
+    """Run the Job written in ``file`` (relative to the directory) once in a rollout; Complete passes, Failed fails.
 
     ``job`` is that Job in canonical JSON. It may hold what nobody should read.
     """
@@ -96,8 +96,8 @@ PROBES_MAX = 20
 
 
 def question_of(probe: Probe) -> str:
-    """Return what tells this question from any other, however often it is asked: its name, type and words, hashed."""
-    asked = msgspec.json.encode([type(probe).__name__, replace(probe, pace=Pace())])
+    """Return what tells this question from any other, however often it is asked or called: type and words, hashed."""
+    asked = msgspec.json.encode([type(probe).__name__, replace(probe, name="", pace=Pace())])
     return sha256(asked).hexdigest()
 
 

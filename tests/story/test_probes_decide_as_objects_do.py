@@ -246,6 +246,18 @@ def test_another_question_under_the_same_name_is_a_new_one():
     assert kept(world) == "good-0"
 
 
+def test_the_same_question_under_another_name_is_no_new_one():
+    world = probed()
+    world.probes.answers |= {"http": FAIL, "renamed": FAIL}
+    for _ in range(3):
+        world.settle()
+    world.git.settings = replace(world.git.settings, probes=(replace(HTTP, name="renamed"),))
+    world.commit(web="good-1")
+    world.settle()
+
+    assert (kept(world), count(world, Revert)) == ("good-1", 0)
+
+
 def test_nobody_is_asked_about_a_commit_that_cannot_begin():
     world = probed()
     asked = world.probes.asked["http"]

@@ -130,7 +130,7 @@ def _meant(environment: Environment, desired: Desired, probe: JobProbe, namespac
     written = _written(probe)
     labels = {ENVIRONMENT: slug(environment.name), PROBE: slug(probe.name)}
     run = {DIGEST: desired.digest, QUESTION: question_of(probe), ROLLOUT: began}
-    short = sha256("\0".join((environment.name, *run.values())).encode()).hexdigest()[:RUN_CHARS]
+    short = sha256("\0".join((environment.name, probe.name, *run.values())).encode()).hexdigest()[:RUN_CHARS]
     plain = text(written, "metadata.name")[: NAME_CHARS_MAX - RUN_CHARS - 1].rstrip("-.")
     metadata: Body = {
         "name": f"{plain}-{short}",
