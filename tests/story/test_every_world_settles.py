@@ -138,14 +138,16 @@ def troubles(counted: Trouble, pause: int | None) -> Iterator[Trouble]:
 
 
 @pytest.mark.timeout(900)
-def test_every_world_settles_in_the_same_end(capsys):
-    worlds = 0
+@pytest.mark.parametrize("first", COMMITS)
+def test_every_world_settles_in_the_same_end(first, capsys):
+    worlds = calm_ones = 0
     for order, pause in itertools.product(ORDERS, PASSES_BEFORE_THE_NEXT):
-        calm = Trouble()
+        if order[0] != first:
+            continue
+        calm, calm_ones = Trouble(), calm_ones + 1
         expected = live_through(order, pause, calm)
         for trouble in troubles(calm, pause):
             worlds += 1
             assert live_through(order, pause, trouble) == expected, (order, pause, trouble)
-    calm = len(ORDERS) * len(PASSES_BEFORE_THE_NEXT)
     with capsys.disabled():
-        sys.stdout.write(f" [{worlds} troubled worlds, {calm} calm ones, each with the same end] ")
+        sys.stdout.write(f" [{worlds} troubled worlds, {calm_ones} calm ones, each with the same end] ")
