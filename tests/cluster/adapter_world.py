@@ -7,7 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +39,13 @@ PASSES_MAX = 200
 
 @dataclass
 class StillClock:
-    """It is noon."""
+    """It is noon. ``ahead_s`` is how far it was set forward meanwhile."""
 
     at: datetime = NOON
+    ahead_s: float = 0.0
 
     def now(self) -> datetime:
-        return self.at
+        return self.at + timedelta(seconds=self.ahead_s)
 
     def steady(self) -> float:
         return self.at.timestamp()

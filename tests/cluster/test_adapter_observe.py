@@ -399,3 +399,13 @@ def test_time_in_which_nobody_watched_is_blind(on_api):
     )
 
     assert live.blind_s == pytest.approx(600, abs=1)
+
+
+def test_time_that_the_clock_leaps_over_is_blind_and_time_that_passes_is_not(on_api):
+    on_api.run(on_api.config_map())
+    on_api.clock.at += timedelta(seconds=100)
+    on_api.clock.ahead_s = 3_600
+
+    live = on_api.cluster.observe(on_api.environment, desired(on_api.config_map()), on_api.record.inventory, NOON)
+
+    assert live.blind_s == pytest.approx(3_600, abs=1)

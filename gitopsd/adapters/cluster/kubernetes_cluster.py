@@ -11,6 +11,7 @@ from gitopsd.adapters.cluster.contact import Tally
 from gitopsd.adapters.cluster.deleting import Deleter
 from gitopsd.adapters.cluster.discovery import Discovery, Resource
 from gitopsd.adapters.cluster.lanes import Lanes
+from gitopsd.adapters.cluster.leaps import Leaps
 from gitopsd.adapters.cluster.leftovers import Leftovers
 from gitopsd.adapters.cluster.memory import Memory
 from gitopsd.adapters.cluster.observation import Observation
@@ -35,6 +36,8 @@ class KubernetesCluster:
         self.api = transport
         self._clock = clock
         self._began = clock.steady()
+        self._leaps = Leaps()
+        self._leaps.look(clock.now(), self._began)
         self._discovery = Discovery(transport)
         self._lanes = Lanes()
         self._memory = Memory()
@@ -139,11 +142,14 @@ class KubernetesCluster:
         self._lanes.close()
 
     def _blind_s(self, since: datetime | None) -> float:
-        """Seconds since then in which the server was silent, or nobody looked because we did not run."""
+        """Seconds since then in which the server was silent, nobody looked because we did not run, or none passed."""
+        now, steady_s = self._clock.now(), self._clock.steady()
+        self._leaps.look(now, steady_s)
         if since is None:
             return 0.0
-        ago, age = (self._clock.now() - since).total_seconds(), self._clock.steady() - self._began
-        return self.api.contact.blind_s(min(ago, age)) + max(0.0, ago - age)
+        leapt_s = self._leaps.since_s(since)
+        ago, age = (now - since).total_seconds() - leapt_s, steady_s - self._began
+        return self.api.contact.blind_s(min(ago, age)) + max(0.0, ago - age) + leapt_s
 
     def _reader(self, environment: Environment) -> Reader:
         return Reader(Line(self.api, environment), self._discovery)
