@@ -22,8 +22,9 @@ _HASH = re.compile(r"-[bcdfghkmt2456789]{10}$", re.ASCII)
 def placed_by(walk: Walk, read: Callable[[File], FileContent]) -> Placed:
     """Return what says for each printed object where it was written."""
     known: defaultdict[tuple[str, str], set[tuple[str, Origin]]] = defaultdict(set)
+    contents = {file.path: read(file) for file in {file.path: file for file, _ in walk.resources}.values()}
     for file, affix in walk.resources:
-        for written in read(file).objects:
+        for written in contents[file.path].objects:
             ref = written.manifest.ref
             name = ref.name if ref.kind in _WITHOUT_AFFIX else f"{affix.prefix}{ref.name}{affix.suffix}"
             known[ref.kind, name].add((ref.namespace, written.manifest.origin))

@@ -1,7 +1,8 @@
 """Follows a kustomization through everything it names, before kustomize does: what must not be run never is.
 
 Every name must lead to a file below its own kustomization, or to a directory of the same repository. Each step is one
-that kustomize would take as well, so a walk that ends within its bounds is work that can be done.
+that kustomize would take as well, so a walk that ends within its bounds is work that can be done. What is written is
+parsed once, however many lead to it: a few bytes of a commit could ask for a thousand times.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from gitopsd.core.manifests.yaml import Document, Value
 from gitopsd.core.model import File, Origin
 
 STEPS_MAX = 1_000
+NAMES_MAX = 50_000
 DEPTH_MAX = 32
 
 _HINTS = {
@@ -94,28 +96,53 @@ def walk(directory: str, read: Read, asked: Origin) -> Walk:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """A kustomization's file, read: the same whoever leads to it. ``files`` are those in its directory and below."""
+
+    directory: str
+    text: TextFile
+    lines: Lines
+    document: Document
+    fields: Mapping[str, Value]
+    files: Mapping[str, File]
+    references: tuple[Reference, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _Kustomization:
-    """One that was read. ``chain`` are the directories on the way to it, ``affix`` is its own and theirs.
+    """One on its way. ``chain`` are the directories that lead to it, ``affix`` is its own and theirs.
 
     ``user`` is the one that uses what comes of this one as plugins; what those name lies below the user's directory.
     """
 
-    directory: str
-    text: TextFile
-    document: Document
-    fields: Mapping[str, Value]
-    files: Mapping[str, File]
+    written: _Written
     chain: tuple[str, ...]
     affix: Affix
     user: _Kustomization | None
 
+    @property
+    def directory(self) -> str:
+        return self.written.directory
+
+    @property
+    def files(self) -> Mapping[str, File]:
+        return self.written.files
+
     def origin(self, place: Place) -> Origin:
-        return Origin(self.text.path, Lines(self.text.content).at(self.document.line, place))
+        return Origin(self.written.text.path, self.written.lines.at(self.written.document.line, place))
 
     def problem(self, code: str, place: Place, message: str) -> Problem:
         path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
-        return self.text.problem(code, f"{path} {message}", self.origin(place).line, _HINTS[code])
+        return self.written.text.problem(code, f"{path} {message}", self.origin(place).line, _HINTS[code])
+
+
+@dataclass(frozen=True, slots=True)
+class _Plugin:
+    """A plugin's configuration: what it would run besides kustomize (empty = nothing), and the files it names."""
+
+    power: str
+    names: tuple[Reference, ...]
 
 
 class _Endless(RenderError):
@@ -128,6 +155,10 @@ class _Walker:
     def __init__(self, read: Read) -> None:
         self._read = read
         self._steps = 0
+        self._names = 0
+        self._written: dict[str, _Written] = {}
+        self._plugins: dict[str, tuple[_Plugin, ...]] = {}
+        self._inlines: dict[str, tuple[_Plugin, ...]] = {}
         self.problems: list[Problem] = []
         self.directories: set[str] = set()
         self.resources: list[tuple[File, Affix]] = []
@@ -136,45 +167,66 @@ class _Walker:
     def enter(self, directory: str, asked: Origin, above: _Kustomization | None, *, for_plugins: bool = False) -> str:
         """Read the directory's kustomization and follow it; return its path."""
         self._refuse_endless(directory, asked, above)
-        files = self._read(directory)
-        if files is None:
-            raise _refused("KUSTOMIZE_MISSING", asked, f"there is no directory {_shown(directory)}")
-        file = kustomization_among(one for one in files if parent(one.path) == directory)
-        if file is None:
-            raise _refused("KUSTOMIZE_MISSING", asked, f"there is no kustomization in {_shown(directory)}")
+        written = self._written_in(directory, asked)
         self.directories.add(directory)
-        self._follow(_opened(file, files, above, for_plugins=for_plugins))
-        return file.path
+        self._follow(_reached(written, above, for_plugins=for_plugins))
+        return written.text.path
+
+    def _written_in(self, directory: str, asked: Origin) -> _Written:
+        if directory not in self._written:
+            files = self._read(directory)
+            if files is None:
+                raise _refused("KUSTOMIZE_MISSING", asked, f"there is no directory {_shown(directory)}")
+            file = kustomization_among(one for one in files if parent(one.path) == directory)
+            if file is None:
+                raise _refused("KUSTOMIZE_MISSING", asked, f"there is no kustomization in {_shown(directory)}")
+            self._written[directory] = _opened(file, files)
+        return self._written[directory]
 
     def _refuse_endless(self, directory: str, asked: Origin, above: _Kustomization | None) -> None:
         chain = (*above.chain, above.directory) if above else ()
-        self._steps += 1
-        if self._steps > STEPS_MAX:
-            # A base that is named twice by every base above it doubles the work with each.
-            message = f"more than {STEPS_MAX} kustomizations are to be read"
-            raise _Endless(_problem("KUSTOMIZE_TOO_LARGE", asked, message))
+        self._step(asked)
         if any(is_below(before, directory) for before in chain):
             raise _refused("KUSTOMIZE_CIRCLE", asked, f"{_shown(directory)} is, or contains, what leads to it")
         if len(chain) > DEPTH_MAX:
             raise _refused("KUSTOMIZE_TOO_LARGE", asked, f"bases lie more than {DEPTH_MAX} deep")
 
+    def _step(self, asked: Origin) -> None:
+        self._steps += 1
+        if self._steps > STEPS_MAX:
+            # A base that is named twice by every base above it doubles the work with each.
+            message = f"more than {STEPS_MAX} kustomizations and configurations of plugins are to be read"
+            raise _Endless(_problem("KUSTOMIZE_TOO_LARGE", asked, message))
+
     def _follow(self, here: _Kustomization) -> None:
-        self.problems += [here.problem("KUSTOMIZE_POWER", *found) for found in foreign_power(here.fields)]
+        self.problems += [here.problem("KUSTOMIZE_POWER", *found) for found in foreign_power(here.written.fields)]
         self.generated += _generated(here)
-        for reference in references(here.fields):
+        self._refuse_too_many(here, len(here.written.references))
+        for reference in here.written.references:
             try:
                 self._take(here, reference)
             except _Endless:
                 raise
             except RenderError as error:
                 self.problems += error.problems
+                self._refuse_hopeless()
+
+    def _refuse_too_many(self, here: _Kustomization, names: int) -> None:
+        self._names += names
+        if self._names + len(self.generated) > NAMES_MAX:
+            message = f"more than {NAMES_MAX} files and objects are named"
+            raise _Endless(_problem("KUSTOMIZE_TOO_LARGE", here.origin(()), message))
+
+    def _refuse_hopeless(self) -> None:
+        if len(self.problems) >= yaml.PROBLEMS_PER_FILE_MAX:
+            raise _Endless(*self.problems)
 
     def _take(self, here: _Kustomization, reference: Reference) -> None:
         match reference.names:
             case Names.FILE | Names.KEYED_FILE:
                 _file_named(here, reference, here)
             case Names.PATCH:
-                if not _inline(reference.path):
+                if not self._inline(reference.path):
                     _file_named(here, reference, here)
             case Names.DIRECTORY:
                 self._descend(here, reference)
@@ -190,58 +242,78 @@ class _Walker:
         if file is None:
             self._descend(here, reference)
         elif here.user:
-            self._configure(here, reference, _documents(file), here.user)
+            self._configure(here, reference, self._plugins_in(file), here.user)
         else:
             self.resources.append((file, here.affix))
 
     def _plugin(self, here: _Kustomization, reference: Reference) -> None:
-        if inline := _inline(reference.path):
+        if inline := self._inline(reference.path):
             self._configure(here, reference, inline, here)
         elif file := here.files.get(_target(here, reference, here)):
-            self._configure(here, reference, _documents(file), here)
+            self._configure(here, reference, self._plugins_in(file), here)
         else:
             self._descend(here, reference, for_plugins=True)
 
     def _configure(
-        self, here: _Kustomization, reference: Reference, found: Iterable[Mapping[str, Value]], user: _Kustomization
+        self, here: _Kustomization, reference: Reference, found: Iterable[_Plugin], user: _Kustomization
     ) -> None:
         """Judge configurations of plugins that stand, or are named, at this place."""
-        for configuration in found:
-            if what := foreign_plugin(configuration):
-                self.problems.append(here.problem("KUSTOMIZE_POWER", reference.place, what))
-            for named in references_of_plugin(configuration):
-                if named.names is not Names.PATCH or not _inline(named.path):
-                    _file_named(here, replace(named, place=reference.place), user)
+        for plugin in found:
+            self._step(here.origin(reference.place))
+            self._refuse_too_many(here, len(plugin.names))
+            if plugin.power:
+                self.problems.append(here.problem("KUSTOMIZE_POWER", reference.place, plugin.power))
+            for named in plugin.names:
+                _file_named(here, replace(named, place=reference.place), user)
+
+    def _inline(self, text: str) -> tuple[_Plugin, ...]:
+        """Return what stands in a field instead of a path."""
+        if text not in self._inlines:
+            self._inlines[text] = tuple(_plugin(one) for one in _inline(text))
+        return self._inlines[text]
+
+    def _plugins_in(self, file: File) -> tuple[_Plugin, ...]:
+        if file.path not in self._plugins:
+            documents = yaml.parse(read_text(file.path, file.content))
+            self._plugins[file.path] = tuple(_plugin(one) for one in _mappings(documents))
+        return self._plugins[file.path]
 
     def _descend(self, here: _Kustomization, reference: Reference, *, for_plugins: bool = False) -> None:
         target = _target(here, reference, here)
         self.enter(target, here.origin(reference.place), here, for_plugins=for_plugins)
 
 
-def _opened(
-    file: File, files: Sequence[File], above: _Kustomization | None, *, for_plugins: bool = False
-) -> _Kustomization:
+def _opened(file: File, files: Sequence[File]) -> _Written:
     text = read_text(file.path, file.content)
     documents = yaml.parse(text)
     value = documents[0].value if documents else None
     if not isinstance(value, Mapping) or len(documents) > 1:
         message = "must hold one mapping and nothing else"
         raise RenderError(text.problem("KUSTOMIZE_INVALID", message, hint=_HINTS["KUSTOMIZE_INVALID"]))
-    outer = above.affix if above else Affix()
-    return _Kustomization(
+    return _Written(
         directory=parent(file.path),
         text=text,
+        lines=Lines(text.content),
         document=documents[0],
         fields=value,
         files={one.path: one for one in files},
+        references=tuple(references(value)),
+    )
+
+
+def _reached(written: _Written, above: _Kustomization | None, *, for_plugins: bool) -> _Kustomization:
+    outer = above.affix if above else Affix()
+    prefix, suffix = _text(written.fields, "namePrefix"), _text(written.fields, "nameSuffix")
+    return _Kustomization(
+        written=written,
         chain=(*above.chain, above.directory) if above else (),
-        affix=Affix(outer.prefix + _text(value, "namePrefix"), _text(value, "nameSuffix") + outer.suffix),
+        affix=Affix(outer.prefix + prefix, suffix + outer.suffix),
         user=above if for_plugins else above and above.user,
     )
 
 
 def _generated(here: _Kustomization) -> Iterator[Generated]:
-    for key, made in here.fields.items():
+    for key, made in here.written.fields.items():
         kind = _GENERATORS.get(key.casefold())
         for index, one in enumerate(made if kind and isinstance(made, list) else ()):
             if kind and isinstance(one, Mapping):
@@ -270,16 +342,18 @@ def _file_named(here: _Kustomization, reference: Reference, root: _Kustomization
         )
 
 
+def _plugin(configuration: Mapping[str, Value]) -> _Plugin:
+    named = references_of_plugin(configuration)
+    names = (one for one in named if one.names is not Names.PATCH or not _inline(one.path))
+    return _Plugin(foreign_plugin(configuration), tuple(names))
+
+
 def _inline(text: str) -> list[Mapping[str, Value]]:
     """Return the objects that stand in a field instead of a path."""
     try:
         return list(_mappings(yaml.parse(TextFile("", text))))
     except RenderError:
         return []
-
-
-def _documents(file: File) -> list[Mapping[str, Value]]:
-    return list(_mappings(yaml.parse(read_text(file.path, file.content))))
 
 
 def _mappings(documents: Iterable[Document]) -> Iterator[Mapping[str, Value]]:
