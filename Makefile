@@ -36,7 +36,7 @@ imports: setup  ## the floors of the house
 	.venv/bin/lint-imports
 
 test: setup  ## everything but the real kubelet
-	$(PY) -m pytest -m "not kubelet and not bench"
+	$(PY) -m pytest -m "not kubelet and not bench" -n 2 --dist loadfile tests/story tests
 
 e2e: setup  ## what needs a real kubelet (root; installs its Debian packages)
 	@sh rig/install-node.sh
