@@ -125,9 +125,11 @@ class Remembered:
         if written is None:
             return known
         try:
-            return msgspec.json.decode(written, type=_Source)
+            source = msgspec.json.decode(written, type=_Source)
         except msgspec.MsgspecError:
             return None
+        # Another version of gitopsd may know recipes that this one does not.
+        return source if source.recipe in _RECIPES else None
 
     def _trees(
         self, environment: Environment, wanted: Wanted, directories: tuple[str, ...]

@@ -39,6 +39,7 @@ def is_unstable(desired: Desired) -> bool:
 
 def _found(first: Sequence[Written], second: Sequence[Written]) -> Iterator[Problem]:
     again: Mapping[ObjectRef, Written] = {written.manifest.ref: written for written in second}
+    known = {written.manifest.ref for written in first}
     for written in first:
         other = again.get(written.manifest.ref)
         if other is None:
@@ -48,6 +49,9 @@ def _found(first: Sequence[Written], second: Sequence[Written]) -> Iterator[Prob
             more = " and more" if len(places) > PLACES_TOLD_MAX else ""
             where = ", ".join(places[:PLACES_TOLD_MAX])
             yield _problem(written.manifest, f"is not the same at each render: {where}{more}")
+    # Where one is missing, the one too many is most likely the same by another name.
+    for ref in again.keys() - known if known <= again.keys() else ():
+        yield _problem(again[ref].manifest, "is not there at each render")
 
 
 def _differences(one: Json, other: Json, pointer: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,20 @@ def test_what_lies_on_disk_and_is_not_whole_or_not_ours_is_rendered_anew(reposit
 
     assert repository.workshop.made == ["staging", "staging"]
     assert second == first
+
+
+def test_what_a_newer_gitopsd_left_is_looked_up_anew(repository, tmp_path):
+    first = repository.render(renderer=repository.started(storage=storage(tmp_path)))
+    head, checksum_bytes = b"gitopsd rendered 1\n", 32
+    changed = 0
+    for path in (tmp_path / "rendered").iterdir():
+        content = path.read_bytes()[len(head) + checksum_bytes :]
+        newer = content.replace(b'"recipe":"kustomize"', b'"recipe":"jsonnet"')
+        path.write_bytes(head + sha256(newer).digest() + newer)
+        changed += newer != content
+
+    assert changed == 1
+    assert repository.render(renderer=repository.started(storage=storage(tmp_path))) == first
 
 
 def test_what_lies_on_disk_is_ours_alone(repository, tmp_path):
