@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from gitopsd.core.errors import RenderError
 from gitopsd.core.manifests.helm_chart import CHARTS_MAX, DEPTH_MAX, chart_in, directories_of
@@ -274,3 +275,19 @@ def test_what_helm_calls_a_template_leads_back_to_its_file(source, path):
     }
 
     assert written_at(chart_in("env", reader(files)), source) == path
+
+
+def test_a_chart_is_searched_for_lines_once_however_much_it_depends_on(monkeypatch):
+    found: list[str] = []
+    compose_all = yaml.compose_all
+
+    def composed(content, Loader):  # noqa: N803 - the library's name
+        found.append(content)
+        return compose_all(content, Loader=Loader)
+
+    monkeypatch.setattr(yaml, "compose_all", composed)
+    names = [f"a{number}" for number in range(100)]
+    chart = chart_yaml("web", depends_on(*(f"name: {name}" for name in names)))
+    packed = {f"env/charts/{name}-1.0.0.tgz": "" for name in names}
+    assert len(chart_in("env", reader({"env/Chart.yaml": chart, **packed})).archives) == len(names)
+    assert found == [chart]

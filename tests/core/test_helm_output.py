@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from gitopsd.core.manifests import helm_output
 from gitopsd.core.manifests.helm_chart import chart_in
 from gitopsd.core.manifests.helm_output import complaint_of, objects_in
+from gitopsd.core.manifests.objects import OUTPUT_BYTES_MAX
 from tests.core.charts import chart_yaml, depends_on, reader
 
 FILES = {
@@ -186,3 +188,14 @@ def test_what_helm_complains_of_is_told_at_its_place(said, code, where):
     assert (problem.code, problem.where) == (code, where)
     assert "Use --debug" not in problem.cause
     assert not problem.cause.startswith(("Error", "level"))
+
+
+def test_output_that_is_too_large_to_be_read_is_not_taken_apart(monkeypatch):
+    class LineEnd:
+        def split(self, text: str) -> list[str]:
+            assert text == ""
+            return [text]
+
+    monkeypatch.setattr(helm_output, "_LINE_END", LineEnd())
+    content = objects_in(b"#\n" * (OUTPUT_BYTES_MAX // 2 + 1), CHART)
+    assert [(one.code, one.file) for one in content.problems] == [("FILE_TOO_LARGE", "env/Chart.yaml")]

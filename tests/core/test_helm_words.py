@@ -166,3 +166,16 @@ def test_a_set_that_is_never_the_same_has_the_digest_of_its_inputs():
 def test_any_other_set_has_the_digest_of_its_content():
     assert lasting(desired(a_map(a="1")), "inputs") == desired(a_map(a="1"))
     assert not is_unstable(desired(a_map(a="1")))
+
+
+def test_an_object_that_only_the_second_render_has_is_told():
+    (problem,) = instabilities(written(a_map("a")), written(a_map("a"), a_map("b")))
+
+    assert (problem.ref, problem.message) == ("ConfigMap b", "is not there at each render")
+
+
+def test_calls_far_down_in_one_place_are_told_by_their_line():
+    count = 20_000
+    calls = "{{ if or " + "now\n" * count + "}}{{ end }}{{ lookup }}"
+    files = {"env/Chart.yaml": chart_yaml(), "env/templates/a.yaml": calls}
+    assert [one.line for one in function_warnings(chart_in("env", reader(files)))] == [1, count + 1]

@@ -365,3 +365,13 @@ def test_no_value_is_ever_repeated_in_a_problem():
 
 def test_a_value_by_alias_is_the_value():
     assert value("a: &a {b: [1, &c x]}\nd: *a\ne: *c\n") == {"a": {"b": [1, "x"]}, "d": {"b": [1, "x"]}, "e": "x"}
+
+
+@pytest.mark.parametrize("content", ["[VALUES]", "{a: [VALUES]}", "{a: {b: [VALUES]}}"])
+def test_more_values_than_anybody_writes_are_refused_before_they_fill_the_memory(monkeypatch, content):
+    monkeypatch.setattr("gitopsd.core.manifests.yaml.NODES_MAX", 100)
+
+    assert value(content.replace("VALUES", "1, " * 90)) is not None
+    (problem,) = refused(content.replace("VALUES", "1,\n" * 200))
+    assert problem.code == "YAML_TOO_LARGE"
+    assert problem.line in range(95, 105)

@@ -91,11 +91,12 @@ class _Written:
     """A file of one mapping: its text, the line where the mapping begins, and its fields."""
 
     text: TextFile
+    lines: Lines
     line: int
     fields: Mapping[str, yaml.Value]
 
     def line_of(self, *steps: str | int) -> int:
-        return Lines(self.text.content).at(self.line, steps)
+        return self.lines.at(self.line, steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +200,7 @@ def _read_chart(file: File) -> _Written:
     documents = yaml.parse(text)
     if len(documents) != 1 or not isinstance(documents[0].value, dict):
         raise RenderError(text.problem("HELM_CHART_INVALID", "must be one mapping"))
-    return _Written(text, documents[0].line, documents[0].value)
+    return _Written(text, Lines(text.content), documents[0].line, documents[0].value)
 
 
 def _refuse_library(written: _Written) -> None:

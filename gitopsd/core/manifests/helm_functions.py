@@ -47,9 +47,10 @@ def _calls(content: str) -> Iterator[tuple[int, str]]:
     for action in actions:
         code = action.partition("}}")[0]
         if not _COMMENT.match(code):
-            plain = _TEXT.sub(_blank, code)
+            plain, at, below = _TEXT.sub(_blank, code), 0, line
             for call in _CALL.finditer(plain):
-                yield line + plain.count("\n", 0, call.start()), call["name"]
+                below, at = below + plain.count("\n", at, call.start()), call.start()
+                yield below, call["name"]
         line += action.count("\n")
 
 

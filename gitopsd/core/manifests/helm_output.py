@@ -14,7 +14,7 @@ from operator import itemgetter
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.manifests.helm_chart import Chart
 from gitopsd.core.manifests.helm_places import written_at
-from gitopsd.core.manifests.objects import FileContent, read_output
+from gitopsd.core.manifests.objects import OUTPUT_BYTES_MAX, FileContent, read_output
 from gitopsd.core.model import Origin
 
 _SOURCE = "# Source: "
@@ -59,7 +59,8 @@ _CLUSTER = _Complaint(
 
 def objects_in(stdout: bytes, chart: Chart) -> FileContent:
     """Return the objects that helm printed, each with the template that it comes from."""
-    starts = list(_starts(stdout, chart))
+    # What is too large to be read has no lines either: the list of them could fill the memory.
+    starts = list(_starts(stdout if len(stdout) <= OUTPUT_BYTES_MAX else b"", chart))
 
     def placed(_: str, line: int) -> Origin:
         return Origin(starts[bisect_right(starts, line, key=itemgetter(0)) - 1][1])

@@ -26,6 +26,7 @@ PROBLEMS_PER_FILE_MAX = 20
 Value: TypeAlias = "dict[str, Value] | list[Value] | Scalar"
 
 _MERGE = "<<"
+_TOO_MANY = f"more than {NODES_MAX} values once the aliases are written out"
 _QUOTE_IT = 'put it in quotes if it is meant as text: "…"'
 _Start: TypeAlias = yaml.ScalarEvent | yaml.CollectionStartEvent
 
@@ -110,6 +111,9 @@ class _Builder:
         return event
 
     def _node(self, event: yaml.Event) -> Value:
+        self._nodes += 1
+        if self._nodes > NODES_MAX:
+            self._refuse("YAML_TOO_LARGE", _TOO_MANY, event)
         if isinstance(event, yaml.ScalarEvent) and event.anchor is None and event.tag is None:
             return self._scalar(event)
         if isinstance(event, yaml.AliasEvent):
@@ -151,7 +155,6 @@ class _Builder:
             self._refuse("YAML_TOO_DEEP", f"nested deeper than {DEPTH_MAX} levels", event)
         value = self._mapping() if isinstance(event, yaml.MappingStartEvent) else self._sequence()
         self._depth -= 1
-        self._nodes += len(value)
         return value
 
     def _sequence(self) -> list[Value]:
@@ -222,7 +225,7 @@ class _Builder:
         if self._aliases > ALIASES_MAX:
             self._refuse("YAML_TOO_MANY_ALIASES", f"more than {ALIASES_MAX} aliases in one document", event)
         if self._nodes > NODES_MAX:
-            self._refuse("YAML_TOO_LARGE", f"more than {NODES_MAX} values once the aliases are written out", event)
+            self._refuse("YAML_TOO_LARGE", _TOO_MANY, event)
         if self._depth + anchor.height > DEPTH_MAX:
             self._refuse("YAML_TOO_DEEP", f"nested deeper than {DEPTH_MAX} levels by an alias", event)
         return anchor.value
