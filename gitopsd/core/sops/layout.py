@@ -6,6 +6,7 @@ The text itself stays: what is opened takes the place of what was encrypted, and
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -70,10 +71,15 @@ class Layout:
         return _edited(self.file.content, edits)
 
     def _comments(self) -> Iterable[Span]:
-        spans = [*(leaf.span for leaf in self.leaves), *self.cuts]
+        spans = sorted((*(leaf.span for leaf in self.leaves), *self.cuts), key=_start)
         for start, end in comments_in(self.file.content):
-            if not any(span.start <= start < span.end for span in spans):
+            before = bisect_right(spans, start, key=_start)
+            if not before or spans[before - 1].end <= start:
                 yield Span(start, end)
+
+
+def _start(span: Span) -> int:
+    return span.start
 
 
 def _edited(text: str, edits: list[tuple[Span, str]]) -> str:
