@@ -8,12 +8,14 @@ import pytest
 import yaml
 
 from gitopsd.core.errors import RenderError
+from gitopsd.core.manifests import helm_order
+from gitopsd.core.manifests.helm_chart import chart_in
 from gitopsd.core.manifests.helm_order import Order, Wish, as_yaml, order_of
 from gitopsd.core.manifests.recipe_section import recipe_written
 from gitopsd.core.model import Environment, File
 from gitopsd.core.recipes import Helm
 from gitopsd.core.settings import Settings
-from tests.core.charts import chart_yaml, reader
+from tests.core.charts import chart_yaml, depends_on, reader
 
 HEAD = "apiVersion: gitopsd.dev/v1\nkind: Environment\n"
 FILES = {
@@ -145,3 +147,23 @@ def test_inline_values_mean_to_yaml_what_was_written(value):
 
     assert json.loads(written) == {"value": value}
     assert yaml.safe_load(written) == {"value": value} or value == 1e22
+
+
+def test_a_chart_that_is_copied_into_many_others_counts_as_often(monkeypatch):
+    monkeypatch.setattr(helm_order, "COPIED_BYTES_MAX", 5_000)
+    files = {
+        "env/Chart.yaml": chart_yaml(
+            "web", depends_on(*(f"name: a{n}, repository: 'file://../a{n}'" for n in range(9)))
+        ),
+        **{
+            f"a{n}/Chart.yaml": chart_yaml(f"a{n}", depends_on("name: big, repository: 'file://../big'"))
+            for n in range(9)
+        },
+        "big/Chart.yaml": chart_yaml("big"),
+        "big/values.yaml": "#" * 1_000,
+    }
+    chart = chart_in("env", reader(files))
+    with pytest.raises(RenderError) as refused:
+        list(Order(chart=chart, release="a", namespace="a").files())
+    assert (refused.value.problem.code, refused.value.problem.file) == ("ENVIRONMENT_TOO_LARGE", "env/Chart.yaml")
+    assert list(Order(chart=chart_in("a1", reader(files)), release="a", namespace="a").files())

@@ -24,6 +24,9 @@ from gitopsd.core.settings import Settings
 CHART = "chart"
 VALUES = "values"
 
+# Of all files of a chart, each as often as it is copied: a chart may be in many others.
+COPIED_BYTES_MAX = 64 * 1024 * 1024
+
 _INLINE = f"{VALUES}/inline.json"
 # What YAML takes for the end of a line, for nothing, or for no character at all, though it is text in JSON.
 _NOT_AS_IT_IS = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -78,9 +81,11 @@ class Order:
         """Yield the files of helm's own directory, by path.
 
         Raises:
-            RenderError: a ``.helmignore`` has a rule that helm would not take.
+            RenderError: a ``.helmignore`` has a rule that helm would not take, or there is too much of it.
         """
-        for path, file in copied_files(self.chart):
+        copied = tuple(copied_files(self.chart))
+        _refuse_too_much(self.chart, sum(len(file.content) for _, file in copied))
+        for path, file in copied:
             yield f"{CHART}/{path}", file.content
         for name, file in self.values_by_name.items():
             yield name, file.content
@@ -110,6 +115,12 @@ def as_yaml(values: Json) -> bytes:
     """Return the values in JSON that YAML reads as the same."""
     text = json.dumps(values, ensure_ascii=False, allow_nan=False)
     return _NOT_AS_IT_IS.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+
+
+def _refuse_too_much(chart: Chart, size: int) -> None:
+    if size > COPIED_BYTES_MAX:
+        message = f"{size} bytes once its dependencies are copied; {COPIED_BYTES_MAX} are the most"
+        raise _refused("ENVIRONMENT_TOO_LARGE", message, Origin(chart.file))
 
 
 def _chart(wish: Wish, read: Read) -> Chart:
@@ -153,6 +164,7 @@ def _written_at(wish: Wish, *steps: str | int) -> Origin:
 
 
 _HINTS = {
+    "ENVIRONMENT_TOO_LARGE": "let fewer charts depend on the same large one",
     "HELM_CHART_MISSING": "correct the path, or commit the chart: gitopsd fetches none",
     "HELM_OUTSIDE": "name a place in the repository",
     "HELM_RELEASE_INVALID": "name the release under render.helm.release in gitopsd.yaml",
