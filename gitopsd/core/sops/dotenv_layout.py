@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from gitopsd.core.errors import RenderError
 from gitopsd.core.manifests.text import TextFile
+from gitopsd.core.manifests.yaml import DEPTH_MAX
 from gitopsd.core.sops.envelope import FLAT_PREFIX, Told
 from gitopsd.core.sops.layout import Layout, Leaf, Span
 from gitopsd.core.sops.sealed import Kind
@@ -37,6 +38,8 @@ def dotenv_layout(file: TextFile) -> Layout:
         if not equals:
             raise RenderError(file.problem("DECRYPT_FORMAT", "a line without =", number))
         if key.startswith(FLAT_PREFIX):
+            if key.count("__") > DEPTH_MAX:
+                raise RenderError(file.problem("DECRYPT_FORMAT", f"nested deeper than {DEPTH_MAX} levels", number))
             flat[key.removeprefix(FLAT_PREFIX)] = value.replace("\\n", "\n")
             cuts.append(Span(start, start + len(line)))
             first = first or number
