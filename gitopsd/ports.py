@@ -5,7 +5,7 @@ Rule for every adapter: not knowing is an exception (``core.errors``), never an 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -173,11 +173,11 @@ class Draft:
 class Reverts(Protocol):
     """Tells a repository of reverts, by commits on one branch of it. Never by force."""
 
-    def draft(self, reversal: Reversal) -> Draft:
-        """Make the commit, for nobody to see yet; or find the one that tells of this hold already.
+    def drafts(self, reversal: Reversal) -> Iterator[Draft]:
+        """Make commits that could tell it, the best first, for nobody to see yet; or find the one that does already.
 
         Raises:
-            SourceError: it cannot be made, or the branch cannot be asked.
+            SourceError: the next cannot be made, or the branch cannot be asked.
         """
 
     def publish(self, draft: Draft) -> None:

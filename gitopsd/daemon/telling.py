@@ -5,17 +5,18 @@ The hold stands whatever comes of it. What is to be pushed is rendered first: it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from loguru import logger
 
-from gitopsd.core.errors import GitopsdError, Problem, SourceError, Stage
+from gitopsd.core.errors import GitopsdError, Problem, RenderError, SourceError, Stage
 from gitopsd.core.manifests.place import place
 from gitopsd.core.model import Environment, Wanted
 from gitopsd.core.passes import Pass
 from gitopsd.core.reversal import Reversal, Told, reversal_of
-from gitopsd.ports import Ports, Reverts
+from gitopsd.ports import Draft, Ports, Reverts
 
 TRIES_MAX = 5
 
@@ -60,9 +61,8 @@ class Telling:
     def _try(self, reversal: Reversal, reverts: Reverts) -> Told:
         bound = logger.bind(environment=reversal.environment.name)
         try:
-            draft = reverts.draft(reversal)
+            draft = self._chosen(reversal, reverts.drafts(reversal))
             if not draft.is_published:
-                self._check(reversal, draft.wanted)
                 reverts.publish(draft)
         except GitopsdError as error:
             bound.bind(code=error.problem.code, cause=error.problem.cause).warning("Git was not told of the revert")
@@ -70,13 +70,22 @@ class Telling:
         bound.bind(revision=str(draft.wanted.revision)).info("Git was told of the revert")
         return Told(revision=draft.wanted.revision)
 
-    def _check(self, reversal: Reversal, wanted: Wanted) -> None:
-        environment = reversal.environment
+    def _chosen(self, reversal: Reversal, drafts: Iterable[Draft]) -> Draft:
+        """Return the first that is published already, or renders to what was kept.
+
+        Raises:
+            GitopsdError: none does.
+        """
+        for draft in drafts:
+            with contextlib.suppress(RenderError):
+                if draft.is_published or self._digest(reversal.environment, draft.wanted) == reversal.hold.back_to:
+                    return draft
+        raise SourceError(_otherwise(reversal))
+
+    def _digest(self, environment: Environment, wanted: Wanted) -> str:
         rendered = self.ports.renderer.render(environment, wanted)
         kinds = {(manifest.api_version, manifest.ref.kind) for manifest in rendered.manifests}
-        desired = place(rendered, self.ports.cluster.scopes(kinds), environment)
-        if desired.digest != reversal.hold.back_to:
-            raise SourceError(_otherwise(reversal))
+        return place(rendered, self.ports.cluster.scopes(kinds), environment).digest
 
 
 def _otherwise(reversal: Reversal) -> Problem:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from gitopsd.core.decision import Rest
-from gitopsd.core.errors import Problem, SourceError, Stage
+from gitopsd.core.errors import Problem, RenderError, SourceError, Stage
 from gitopsd.core.model import Revision, Wanted
 from gitopsd.core.passes import Git, Pass
 from gitopsd.core.record import Hold, Record, Trigger
@@ -26,11 +27,13 @@ class Repository:
 
     refuses: bool = False
     published: list[Draft] = field(default_factory=list)
-    drafts: int = 0
+    asked: int = 0
+    trees: tuple[str, ...] = ("t",)
 
-    def draft(self, reversal) -> Draft:
-        self.drafts += 1
-        return Draft(Wanted(revision=TOLD, tree="t"), is_published=bool(self.published))
+    def drafts(self, reversal) -> Iterator[Draft]:
+        self.asked += 1
+        for tree in self.trees:
+            yield Draft(Wanted(revision=TOLD, tree=tree), is_published=bool(self.published))
 
     def publish(self, draft) -> None:
         if self.refuses:
@@ -43,6 +46,7 @@ class Rendering:
     """Renders every draft to this, and knows every kind."""
 
     desired: object = GOOD_SET
+    others: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def renderer(self):
@@ -53,7 +57,10 @@ class Rendering:
         return self
 
     def render(self, environment, wanted):
-        return self.desired
+        found = self.others.get(wanted.tree, self.desired)
+        if isinstance(found, RenderError):
+            raise found
+        return found
 
     def scopes(self, kinds):
         return dict.fromkeys(kinds, True)
@@ -73,7 +80,7 @@ def test_it_is_told_once():
     told = [telling.tell(STAGING, back()) for _ in range(3)]
 
     assert told == [Told(revision=TOLD)] * 3
-    assert (len(repository.published), repository.drafts) == (1, 1)
+    assert (len(repository.published), repository.asked) == (1, 1)
 
 
 def test_whoever_starts_anew_finds_it_told():
@@ -91,7 +98,7 @@ def test_a_refusal_is_shown_and_tried_a_few_times():
     told = [telling.tell(STAGING, back()) for _ in range(TRIES_MAX + 3)]
 
     assert {one.problem.code for one in told} == {"GIT_PUSH_REFUSED"}
-    assert repository.drafts == TRIES_MAX
+    assert repository.asked == TRIES_MAX
 
 
 def test_another_hold_is_tried_anew():
@@ -134,3 +141,14 @@ def test_what_failed_cannot_write_lines_of_its_own_into_the_message():
     lines = message_of(reversal_of(STAGING, forged)).splitlines()
 
     assert [line for line in lines if line.startswith("Gitopsd-Held: ")] == [f"Gitopsd-Held: staging {HOLD.digest}"]
+
+
+def test_of_two_ways_back_the_better_one_is_told_if_it_leads_there():
+    broken = RenderError(Problem(code="YAML_SYNTAX", stage=Stage.RENDER, message="no"))
+    told = {}
+    for name, found in {"good": GOOD_SET, "bad": BAD_SET, "broken": broken}.items():
+        repository = Repository(trees=("just before", "kept"))
+        Telling(Rendering(others={"just before": found}), {"environments": repository}).tell(STAGING, back())
+        told[name] = [draft.wanted.tree for draft in repository.published]
+
+    assert told == {"good": ["just before"], "bad": ["kept"], "broken": ["kept"]}

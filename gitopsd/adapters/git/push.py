@@ -7,8 +7,8 @@ commit, to the last bit.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from gitopsd.adapters.git.classify import failed
 from gitopsd.adapters.git.mirror import Mirror
@@ -37,23 +37,31 @@ class RevertCommits:
     branch: str
     turn: threading.Lock
 
-    def draft(self, reversal: Reversal) -> Draft:
-        """See ``ports.Reverts``."""
+    def drafts(self, reversal: Reversal) -> Iterator[Draft]:
+        """See ``ports.Reverts``. What was there just before the failed commit comes before what was kept first.
+
+        Between the two there may be commits that change bytes and no objects; those are not to be undone.
+        """
         repository = self.mirror.repository
         with self.turn:
             tip = self._tip()
         head = reversal.head.commit
         if tip and (found := _find(repository, reversal.mark, head, tip)):
-            return Draft(wanted=self._wanted(reversal, found), is_published=True)
-        kept = _kept_tree(repository, reversal)
+            yield Draft(wanted=self._wanted(reversal, found), is_published=True)
+            return
         parents = _parents(repository, head, tip)
-        tree = _merged(repository, reversal, kept, parents)
-        return Draft(wanted=self._wanted(reversal, _commit(repository, reversal, tree, parents)))
+        for one in (*_just_before(repository, reversal), reversal):
+            yield self._draft(one, parents)
 
     def publish(self, draft: Draft) -> None:
         """See ``ports.Reverts``."""
         with self.turn:
             self.mirror.send(draft.wanted.revision.commit, self.branch)
+
+    def _draft(self, reversal: Reversal, parents: Sequence[str]) -> Draft:
+        repository = self.mirror.repository
+        tree = _merged(repository, reversal, _kept_tree(repository, reversal), parents)
+        return Draft(wanted=self._wanted(reversal, _commit(repository, reversal, tree, parents)))
 
     def _tip(self) -> str:
         """What the branch of reverts has; empty = it is not there, or is the followed branch, whose head is known."""
@@ -79,6 +87,19 @@ def _find(repository: Repository, mark: str, head: str, tip: str) -> str:
     """Return the commit that tells of this hold already and was not merged yet, if there is one."""
     options = ("--max-count=1", "--fixed-strings", f"--grep={mark}")
     return repository.ask("rev-list", *options, tip, f"^{head}").decode().strip()
+
+
+def _just_before(repository: Repository, reversal: Reversal) -> Iterator[Reversal]:
+    """Yield the way back to the failed commit's parent, if there is one and it has the directory."""
+    try:
+        parent = repository.ask("rev-parse", "--verify", "--end-of-options", f"{reversal.hold.revision.commit}^1")
+        before = replace(reversal, kept=replace(reversal.kept, commit=parent.decode().strip()))
+        find_tree(repository, before.kept.commit, reversal.environment.path)
+    except SourceError:
+        # Then what was kept is all there is to go back to; if that is not there either, it says so itself.
+        return
+    if before != reversal:
+        yield before
 
 
 def _kept_tree(repository: Repository, reversal: Reversal) -> str:

@@ -27,7 +27,7 @@ from gitopsd.core.probes import CelProbe, HttpProbe, JobProbe, Probe, Probed, Pr
 from gitopsd.core.record import Rollout
 from gitopsd.ports import Api, Clock
 
-IN_FLIGHT_MAX = 16
+IN_FLIGHT_MAX = 64
 IN_FLIGHT_PER_ENVIRONMENT_MAX = 4
 PODS_IN_FLIGHT_MAX = 32
 UNWANTED_S_MAX = 600.0

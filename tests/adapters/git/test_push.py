@@ -11,6 +11,7 @@ from gitopsd.core.errors import SourceError
 from gitopsd.core.model import Revision
 from gitopsd.core.record import Hold
 from gitopsd.core.reversal import Reversal
+from gitopsd.ports import Draft
 from tests.adapters.git.conftest import STAGING, files_of
 from tests.git_server import git
 
@@ -71,7 +72,7 @@ def test_the_commit_is_found_again_after_a_restart_and_not_made_twice(failed):
     source = _source(failed)
     source.fetch()
 
-    draft = source.reverts(REVERTS).draft(_reversal(failed, source))
+    draft = _first(source.reverts(REVERTS), _reversal(failed, source))
 
     assert (draft.is_published, draft.wanted.revision.commit) == (True, commit)
 
@@ -81,7 +82,7 @@ def test_the_same_hold_on_the_same_head_is_the_same_commit(failed):
     source.fetch()
     reversal = _reversal(failed, source)
 
-    drafts = [source.reverts("main").draft(reversal) for _ in range(2)]
+    drafts = [_first(source.reverts("main"), reversal) for _ in range(2)]
 
     assert drafts[0] == drafts[1]
 
@@ -122,7 +123,7 @@ def test_a_branch_of_reverts_that_contradicts_is_left_alone(failed):
     source.fetch()
 
     with pytest.raises(SourceError) as refused:
-        source.reverts(REVERTS).draft(_reversal(failed, source, digest="another"))
+        _first(source.reverts(REVERTS), _reversal(failed, source, digest="another"))
 
     assert refused.value.problem.code == "GIT_REVERT_CONFLICT"
 
@@ -131,7 +132,7 @@ def test_whoever_pushed_first_stays_first(failed):
     source = _source(failed)
     source.fetch()
     reverts = source.reverts("main")
-    draft = reverts.draft(_reversal(failed, source))
+    draft = _first(reverts, _reversal(failed, source))
     theirs = failed.repository.commit({"README.md": "first\n"}, "Pushed first")
 
     with pytest.raises(SourceError) as raced:
@@ -173,14 +174,40 @@ def test_what_was_kept_and_is_gone_from_the_repository_cannot_be_written_back(fa
     gone = replace(_reversal(failed, source), kept=Revision(ref="main", commit="1" * 40))
 
     with pytest.raises(SourceError) as refused:
-        source.reverts("main").draft(gone)
+        list(source.reverts("main").drafts(gone))
 
     assert refused.value.problem.code == "GIT_REVERT_IMPOSSIBLE"
     source.fetch()
 
 
+def test_what_changed_no_object_before_the_failed_commit_is_not_undone(failed):
+    """What was kept is named by the first commit with that content; a note written since then is no part of it."""
+    failed.repository.commit(_staging(GOOD) | {"environments/staging/README.md": "a note\n"}, "A note")
+    failed.bad = failed.repository.commit(_staging(BAD), "Bad again")
+
+    _, commit = _published(failed, "main")
+
+    assert _file(failed, "main", "environments/staging/README.md") == "a note\n"
+    assert _changed(failed, commit) == ["environments/staging/web.yaml"]
+
+
+def test_after_it_comes_what_was_kept_as_it_was(failed):
+    failed.repository.commit(_staging(WORSE), "Worse")
+    failed.bad = failed.repository.commit(_staging(BAD), "Bad again")
+    source = _source(failed)
+    source.fetch()
+
+    *_, last = source.reverts("main").drafts(_reversal(failed, source))
+
+    assert [file.content for file in source.read(STAGING, last.wanted)] == [GOOD.encode()]
+
+
 def _staging(content: str) -> dict[str, str]:
     return {"environments/staging/web.yaml": content}
+
+
+def _first(reverts, reversal: Reversal) -> Draft:
+    return next(iter(reverts.drafts(reversal)))
 
 
 def _source(place):
@@ -195,7 +222,7 @@ def _published(place, branch: str):
 
 def _publish(source, branch: str, reversal: Reversal) -> str:
     reverts = source.reverts(branch)
-    draft = reverts.draft(reversal)
+    draft = _first(reverts, reversal)
     assert not draft.is_published
     reverts.publish(draft)
     return draft.wanted.revision.commit
