@@ -21,16 +21,23 @@ LENGTH_MIN = 3
 PART_LENGTH_MIN = 6
 VALUES_MAX = 20_000
 
+# So many are looked for one by one; more are sorted out by how they begin.
+_FEW = 100
+
 _SEPARATOR = "\0"
 _NAME = re.compile(r"[-\w.]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Secrecy:
-    """The texts to keep out of sight. ``parts`` are found inside other texts, longest first; ``wholes`` only alone."""
+    """The texts to keep out of sight. ``parts`` are found inside other texts, longest first; ``wholes`` only alone.
+
+    ``by_start`` has the parts and their base64 by how they begin.
+    """
 
     parts: tuple[str, ...] = field(default=(), repr=False)
     wholes: frozenset[str] = field(default=frozenset(), repr=False)
+    by_start: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, values: Iterable[str]) -> Secrecy:
@@ -38,7 +45,7 @@ class Secrecy:
         texts = {text for value in values for text in _texts_of(value) if len(text) >= LENGTH_MIN}
         longest_first = sorted(texts, key=lambda text: (-len(text), text))[:VALUES_MAX]
         parts = [text for text in longest_first if len(text) >= PART_LENGTH_MIN]
-        return cls(tuple(parts), frozenset(longest_first))
+        return cls(tuple(parts), frozenset(longest_first), _by_start(*parts, *map(_encoded, parts)))
 
     def is_told_by(self, body: Body) -> bool:
         """Return whether an object holds one of the values."""
@@ -47,14 +54,14 @@ class Secrecy:
         texts = [*_strings(body)]
         texts += [decoded for text in texts if (decoded := _decoded(text))]
         joined = _SEPARATOR.join(texts)
-        return not self.wholes.isdisjoint(texts) or any(part in joined for part in self.parts)
+        return not self.wholes.isdisjoint(texts) or not self._found_in(joined).isdisjoint(self.parts)
 
     def masked(self, text: str) -> str:
         """Return the text without the values, and without their base64."""
         if text in self.wholes:
             return MASK
-        for part in self.parts:
-            text = text.replace(part, MASK).replace(_encoded(part), MASK)
+        for part in sorted(self._found_in(text), key=len, reverse=True):
+            text = text.replace(part, MASK)
         return text
 
     def masked_problem(self, problem: Problem) -> Problem:
@@ -66,6 +73,21 @@ class Secrecy:
             hint=self.masked(problem.hint),
             ref=self.masked(problem.ref),
         )
+
+    def _found_in(self, text: str) -> frozenset[str]:
+        """Return the parts and their base64 that the text holds."""
+        starts: Iterable[str] = self.by_start
+        if len(self.parts) > _FEW:
+            ends = range(PART_LENGTH_MIN, len(text) + 1)
+            starts = {start for end in ends if (start := text[end - PART_LENGTH_MIN : end]) in self.by_start}
+        return frozenset(part for start in starts for part in self.by_start[start] if part in text)
+
+
+def _by_start(*parts: str) -> Mapping[str, Sequence[str]]:
+    found: dict[str, list[str]] = {}
+    for part in parts:
+        found.setdefault(part[:PART_LENGTH_MIN], []).append(part)
+    return found
 
 
 def _texts_of(value: str) -> Iterator[str]:

@@ -93,5 +93,15 @@ def test_a_problem_loses_it_everywhere_and_keeps_its_place():
     assert (masked.code, masked.file, masked.line) == ("A_B", "a.yaml", 3)
 
 
+def test_one_among_thousands_is_found_and_hidden_like_one_alone():
+    values = [f"value-number-{number:05}" for number in range(5_000)]
+    told = f"before {values[4_321]} and {b64encode(values[17].encode()).decode()} after"
+    many = Secrecy.of(values)
+
+    assert many.is_told_by({"text": told})
+    assert not many.is_told_by({"text": "before value-number-5000 after"})
+    assert many.masked(told) == f"before {MASK} and {MASK} after"
+
+
 def test_its_repr_tells_nothing():
     assert PASSWORD not in repr(Secrecy.of([PASSWORD]))

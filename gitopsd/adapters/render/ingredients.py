@@ -40,19 +40,27 @@ class Tools(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingredients:
-    """``trees`` are the directories by path, with Git's ids; ``tool`` None = the files are read as they are."""
+    """``trees`` are the directories by path, with Git's ids; ``tool`` None = the files are read as they are.
+
+    ``version`` is the tool's, from before it was used.
+    """
 
     task: Task
     layout: Layout
     trees: Mapping[str, str]
     opened: Decrypted
     tool: Tool | None
+    version: str
 
     @property
     def key(self) -> str:
         """What is the same for equal ingredients, and for no others."""
-        version = self.tool.version() if self.tool else ""
-        return key_of(self.task.environment, self.trees, version, self.opened.keys)
+        return key_of(self.task.environment, self.trees, self.version, self.opened.keys)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the tool is still the one that it was."""
+        return self.tool is None or self.tool.version() == self.version
 
     @property
     def inputs(self) -> str:
@@ -97,10 +105,11 @@ class Larder:
         if tool:
             directories = tool.directories(task, read)
         trees = {path: read.tree(path) for path in _outermost([environment.path, *directories])}
+        version = tool.version() if tool else ""
         opened = self.decryptor.decrypt(environment, read.all_of(trees))
         if not tool:
             layout = lay_out(environment.path, opened.files)
-        return Ingredients(task=task, layout=layout, trees=trees, opened=opened, tool=tool)
+        return Ingredients(task=task, layout=layout, trees=trees, opened=opened, tool=tool, version=version)
 
 
 class _Reading:

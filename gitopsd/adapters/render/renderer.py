@@ -50,7 +50,8 @@ class DirectoryRenderer:
         if known is None:
             ingredients = self._larder.gather(environment, wanted)
             known = self._remembered.made_of(ingredients) or self._desired(wanted, ingredients)
-            self._remembered.keep(wanted, ingredients, known)
+            if ingredients.is_current:
+                self._remembered.keep(wanted, ingredients, known)
         return replace(known, revision=wanted.revision)
 
     def look(self, environment: Environment, wanted: Wanted) -> Rendered:
