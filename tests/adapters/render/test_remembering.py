@@ -323,6 +323,18 @@ def test_another_version_of_the_tool_renders_anew(repository):
     assert tool.made == 2
 
 
+def test_a_tool_that_is_replaced_while_it_renders_leaves_nothing_to_remember(repository):
+    tool = Numbered("1")
+    tool.becomes = "2"
+    renderer = DirectoryRenderer(Larder(repository.source, Unopened(), tool))
+    repository.render(renderer=renderer)
+    tool.number, tool.becomes = "1", ""
+
+    repository.render(renderer=renderer)
+
+    assert tool.made == 2
+
+
 def test_a_bad_commit_is_not_tried_twice_but_is_told_each_time(repository):
     repository.commit({"env/staging/kustomization.yaml": "resorces: []"})
 
@@ -351,6 +363,7 @@ class Numbered:
     def __init__(self, number: str) -> None:
         self.number = number
         self.made = 0
+        self.becomes = ""
         self.failure: RenderError | None = None
         self.gate = threading.Semaphore(1_000)
         self.at_once = 0
@@ -368,6 +381,7 @@ class Numbered:
 
     def make(self, task: Task, opened: Decrypted) -> Product:
         self.made += 1
+        self.number = self.becomes or self.number
         if self.failure:
             raise self.failure
         with self.counted(), self.gate:
