@@ -160,6 +160,8 @@ PROBE_LOST = replace(
 # Each way in which an environment can be, as a sentence, with phase, sync, health and the Ready condition.
 CASES = {
     "nothing was ever seen": (unseen(), "Pending", "Unknown", "Unknown", "Unknown", "Progressing"),
+    "only the record is known, and it is empty": (
+        unseen(Record()), "Pending", "Unknown", "Unknown", "Unknown", "Progressing"),
     "the first look could not be taken": (
         unseen(problem=API_DOWN, kind="ClusterError"), "Failed", "Unknown", "Unknown", "False", "ReconciliationFailed"),
     "the commit is bad from the start": (
@@ -212,6 +214,15 @@ CASES = {
             replace(AT_GOOD, kept=(), held={HOLD.digest: replace(HOLD, by="ada", back_to="")}),
             Held((API_DOWN,), replace(HOLD, by="ada", back_to=""))),
         "Suspended", "OutOfSync", "Unknown", "Unknown", "Suspended"),
+    "what was kept fails by now": (
+        seen(GOOD_SET, AT_GOOD, Rest(), BROKEN),
+        "Ready", "Synced", "Degraded", "True", "ReconciliationSucceeded"),
+    "what was kept is not ready by now": (
+        seen(GOOD_SET, AT_GOOD, Rest(), ROLLING),
+        "Ready", "Synced", "Progressing", "True", "ReconciliationSucceeded"),
+    "what was kept was not ready, and nobody can be asked": (
+        seen(GOOD_SET, AT_GOOD, Rest(), ROLLING, problems=(API_DOWN,), problem_class="ClusterError"),
+        "Ready", "Unknown", "Unknown", "True", "ReconciliationSucceeded"),
     "what was kept fails its probe": (
         seen(PROBED_SET, AT_GOOD, Rest(), probed=(PROBE_FAILS,)),
         "Ready", "Synced", "Degraded", "True", "ReconciliationSucceeded"),

@@ -9,6 +9,7 @@ from gitopsd.core.decision import Halt, Held, Keep, Rest, Revert
 from gitopsd.core.probes import HttpProbe, ProbeState
 from gitopsd.core.settings import Settings
 from gitopsd.core.status.facts import problems
+from gitopsd.core.status.sentence import why
 from gitopsd.core.status.view import EnvironmentView
 from gitopsd.core.status.words import Phase, Word, health, phase
 from tests.story.world import ENVIRONMENT, World
@@ -95,8 +96,11 @@ def test_h6_an_object_that_fails_after_it_was_kept_is_told_and_stays():
     flap(world, 600, well=True)
 
     assert [type(one) for one in verdicts(world)] == [Keep]
+    view = seen(world)
     assert (world.images(), world.cluster.writes) == ({"web": "good-1"}, writes)
-    assert health(seen(world)) is Word.DEGRADED
+    assert (phase(view), health(view)) == (Phase.READY, Word.DEGRADED)
+    assert [problem.code for problem in problems(view)] == ["OBJECT_FAILED"]
+    assert "; by now Deployment shop/web: " in why(view)
 
 
 def test_h6_a_probe_that_fails_after_it_was_kept_is_told_and_puts_nothing_back():

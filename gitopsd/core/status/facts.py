@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from gitopsd.core.decision import Held, failure_of
 from gitopsd.core.errors import Problem, Stage
-from gitopsd.core.model import Revision
+from gitopsd.core.model import HealthStatus, Revision
 from gitopsd.core.passes import Look
 from gitopsd.core.record import Hold, Outcome, Record, Rollout
 from gitopsd.core.status.shown import short
@@ -22,6 +22,9 @@ from gitopsd.core.status.words import (
     phase,
     unknown_probes,
 )
+from gitopsd.core.verdict import Finding
+
+_NOTHING_ROLLS_OUT = "nothing is rolling out, so nothing is put back; look at what changed around it, or commit a fix"
 
 
 def revision_of(view: EnvironmentView, digest: str) -> Revision | None:
@@ -135,7 +138,24 @@ def _beside(view: EnvironmentView) -> tuple[Problem, ...]:
         return silence
     plan = look.plan
     kept_back = plan.kept_back if blocked_by_prune(look) else ()
-    return (*silence, *plan.conflicts, *plan.fighting, *kept_back, *_probes(look))
+    return (*silence, *plan.conflicts, *plan.fighting, *kept_back, *_regressions(look), *_probes(look))
+
+
+def regressed(look: Look) -> tuple[Finding, ...]:
+    """Return the objects that are not well although nothing is rolling out, those that failed first."""
+    if look.verdict.rollout is not None:
+        return ()
+    return tuple(sorted(look.verdict.findings, key=lambda one: one.health.status is not HealthStatus.FAILED))
+
+
+def _regressions(look: Look) -> Iterator[Problem]:
+    """An object that is only on its way is in the sentence; one that failed needs somebody."""
+    for one in regressed(look):
+        if one.health.status is HealthStatus.FAILED:
+            message = one.health.message or one.health.reason
+            yield Problem(
+                code="OBJECT_FAILED", stage=Stage.HEALTH, ref=str(one.ref), message=message, hint=_NOTHING_ROLLS_OUT
+            )
 
 
 def _probes(look: Look) -> Iterator[Problem]:
@@ -145,8 +165,7 @@ def _probes(look: Look) -> Iterator[Problem]:
         yield Problem(code="PROBE_UNKNOWN", stage=Stage.HEALTH, message=str(one), hint=hint)
     for one in failed_probes(look):
         if look.verdict.rollout is None:
-            hint = "it was well when this was kept, so nothing is put back; commit a fix"
-            yield Problem(code="PROBE_FAILED", stage=Stage.HEALTH, message=str(one), hint=hint)
+            yield Problem(code="PROBE_FAILED", stage=Stage.HEALTH, message=str(one), hint=_NOTHING_ROLLS_OUT)
         elif not one.counts:
             hint = "it had failed before this commit, so nothing is put back on account of it"
             yield Problem(code="PROBE_FAILED", stage=Stage.HEALTH, message=str(one), hint=hint)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from gitopsd.core.decision import Watch
 from gitopsd.core.errors import Problem
 from gitopsd.core.record import GITOPSD, Hold, Record
-from gitopsd.core.status.facts import deadline, problems, remembered, revision_of, since
+from gitopsd.core.status.facts import deadline, problems, regressed, remembered, revision_of, since
 from gitopsd.core.status.shown import short, stamp
 from gitopsd.core.status.view import EnvironmentView
 from gitopsd.core.status.words import Phase, Sync, hold_in_force, is_put_back, phase, sync
@@ -34,7 +34,7 @@ def told(problem: Problem) -> str:
 
 
 def _pending(view: EnvironmentView) -> str:
-    return _also(view, "nothing has been applied yet")
+    return _also(view, "not looked at yet" if view.known is None else "nothing has been applied yet")
 
 
 def _applying(view: EnvironmentView) -> str:
@@ -58,7 +58,7 @@ def _verifying(view: EnvironmentView) -> str:
 
 def _ready(view: EnvironmentView) -> str:
     kept = since(view)
-    healthy = f", kept since {stamp(kept)}" if kept else ""
+    healthy = (f", kept since {stamp(kept)}" if kept else "") + _by_now(view)
     match sync(view):
         case Sync.SYNCED:
             return _also(view, f"in sync with {_here(view)}{healthy}")
@@ -66,6 +66,12 @@ def _ready(view: EnvironmentView) -> str:
             return _also(view, f"at {_here(view)}{healthy}; not yet what Git says")
         case Sync.UNKNOWN:
             return _also(view, f"last known at {_here(view)}{healthy}")
+
+
+def _by_now(view: EnvironmentView) -> str:
+    look = view.latest.look if view.latest and not view.problems else None
+    worst = next(iter(regressed(look)), None) if look else None
+    return f"; by now {worst}" if worst else ""
 
 
 def _reverting(view: EnvironmentView) -> str:

@@ -20,6 +20,7 @@ _CODE_REASONS = {
     "ROLLOUT_FAILED": "HealthCheckFailed",
     "REVERT_FAILED": "RollbackFailed",
     "HELD": "RevisionHeld",
+    "OBJECT_FAILED": "HealthCheckFailed",
     "PROBE_FAILED": "HealthCheckFailed",
     "PROBE_UNKNOWN": "HealthCheckCanceled",
     "FIGHTING": "DriftDetected",
