@@ -74,6 +74,8 @@ def _is_main(condition: Condition) -> bool:
 def _is_trying(condition: Condition) -> bool:
     if names(condition.type, "scheduled"):
         return condition.is_false
+    if names(condition.type, "recoverable"):
+        return condition.is_true
     return tone_of_type(condition.type) is Tone.PROGRESS and condition.is_true and not _is_done(condition)
 
 
@@ -141,7 +143,7 @@ def _of_missed(condition: Condition, company: _Company) -> Health | None:
     said = _said(condition)
     if said is Tone.REST:
         return paused(condition.sentence)
-    if condition.is_false and said is Tone.FAILURE and not company.trying:
+    if condition.is_false and said is Tone.FAILURE and not company.trying and condition.severity != "Warning":
         return failed(condition.reason or Reason.REPORTED_FAILED, condition.sentence)
     if company.ready or (company.main and not main):
         return None

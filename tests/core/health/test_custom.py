@@ -124,6 +124,16 @@ READY = ("Ready", "True", "AllGood")
             CURRENT,
             id="for information",
         ),
+        pytest.param(
+            widget({"conditions": [_condition("Ready", "False", "QuotaExceeded", severity="Warning")]}),
+            IN_PROGRESS,
+            id="a controller that only warns goes on trying",
+        ),
+        pytest.param(
+            says(("Recoverable", "True", "", "request failed"), ("Synced", "False", "", "unable to tell")),
+            IN_PROGRESS,
+            id="what its controller calls recoverable",
+        ),
         pytest.param(widget({"revision": 0, "nodes": []}), IN_PROGRESS, id="a status that is laid out and not written"),
         pytest.param(widget({"error": "no such bucket"}), IN_PROGRESS, id="an error and nothing else is in doubt"),
         pytest.param(says(READY, ("Warning", "True", "DeprecatedFields")), CURRENT, id="a warning holds nothing back"),
