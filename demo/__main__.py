@@ -10,6 +10,7 @@ from typing import Any
 
 from demo.manifests import DIRECTORY, extras, shop
 from demo.stage import NotShown, Stage, set_up
+from rig.errors import RigError
 
 GOOD, BAD, FIXED = "registry.example/shop/web:1.0", "rig.test/shop/web:1.1-missing", "registry.example/shop/web:1.2"
 _BEGAN = time.monotonic()
@@ -25,7 +26,7 @@ def main() -> int:
             _say("everything was shown")
             if sys.stdin.isatty() and sys.stdout.isatty():
                 _stay(stage)
-    except NotShown as failure:
+    except (NotShown, RigError) as failure:
         _say(f"NOT SHOWN: {failure}")
         return 1
     except KeyboardInterrupt:

@@ -268,7 +268,7 @@ def _log(name: str, latest: Pass) -> None:
         case Revert(why, back_to):
             bound.bind(why=why, back_to=back_to).error("put back")
         case Halt(why):
-            bound.bind(why=why).error("rollout failed, and there is nothing safe to go back to")
+            bound.bind(why=why).error("rollout failed, and nothing is put back")
         case Held(problems):
             bound.bind(code=problems[0].code, why=problems[0].message).warning("held")
         case Watch(why):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import time
 
@@ -43,6 +44,23 @@ def kept(hasty_stage):
     hasty_stage.commit({"gitopsd.yaml": SETTINGS % "5m", "web.yaml": deployment("web"), "settings.yaml": settings})
     assert phase(hasty_stage.once()) is Phase.READY
     return hasty_stage
+
+
+def test_v3_a_revert_needs_no_commit_that_a_force_push_took_away(kept):
+    files = {
+        "gitopsd.yaml": SETTINGS % "5m",
+        "web.yaml": MISSING,
+        "settings.yaml": configmap("settings", colour="blue"),
+    }
+    bad = kept.repository.force_push({f"environments/staging/{name}": text for name, text in files.items()})
+    shutil.rmtree(kept.folder / "cache")
+
+    view = kept.once()
+
+    assert phase(view) is Phase.REVERTED
+    assert [hold.revision.commit for hold in view.known.held.values()] == [bad]
+    assert container(kept.get("deployments", "web"))["image"] == "registry.example/app:1"
+    assert kept.get("configmaps", "settings")["data"] == {"colour": "red"}
 
 
 def test_v4_a_revert_that_an_immutable_field_blocks_says_so_and_writes_nothing(kept):
