@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gitopsd.core.errors import Problem
+from gitopsd.core.manifests.scalars import is_text
 from gitopsd.core.model import Json
 
 UNBROKEN_COLUMNS = 10_000
@@ -52,7 +53,7 @@ OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to pri
 def emit(value: Json, output: Output) -> None:
     """Print the answer for a machine."""
     if output is Output.YAML:
-        print(yaml.safe_dump(_plain(value), sort_keys=False, allow_unicode=True), end="")
+        print(yaml.dump(_plain(value), Dumper=_Dumper, sort_keys=False, allow_unicode=True), end="")
     else:
         print(json.dumps(value, indent=2, ensure_ascii=False))
 
@@ -184,3 +185,14 @@ def _plain(value: Json) -> Json:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain(below) for below in value]
     return str(value) if isinstance(value, str) else value
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes YAML that kubectl reads as it was meant: to kubectl more words are numbers and booleans than to Python."""
+
+
+def _quoted_where_in_doubt(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_text(text) else "'")
+
+
+_Dumper.add_representer(str, _quoted_where_in_doubt)

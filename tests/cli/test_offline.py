@@ -14,6 +14,8 @@ import pytest
 import yaml
 
 from gitopsd.cli.app import run_command
+from gitopsd.core.manifests.text import TextFile
+from gitopsd.core.manifests.yaml import parse
 from rig.binaries import build
 from tests.cli.terminal import on_a_terminal
 
@@ -86,6 +88,18 @@ def test_render_prints_yaml_and_names(run, directory):
         "Deployment",
     ]
     assert run("render", str(directory), "-o", "name").stdout == "ConfigMap shop/settings\nDeployment shop/web\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["1e3", "0o644", "0b1", "1_000", "y", "N", "on", "~", "", "2024-01-01", "=", "a\n\nb\n"]
+)
+def test_text_that_is_printed_as_yaml_is_read_as_text_again(run, directory, text):
+    body = {**yaml.safe_load(CONFIG), "data": {"value": text, "N": "a key that is a boolean to kubectl"}}
+    (directory / "more" / "settings.yaml").write_text(json.dumps(body))
+
+    printed = run("render", str(directory)).stdout
+
+    assert parse(TextFile("printed.yaml", printed))[0].value["data"] == body["data"]
 
 
 def test_render_of_a_bad_directory_prints_no_object_and_says_why(run, directory):
