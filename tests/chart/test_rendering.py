@@ -1,0 +1,152 @@
+"""The chart renders what it promises, refuses what would be wrong, and bounds everything it grants."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import yaml
+
+from gitopsd.config import load_config
+from gitopsd.core.status.view import DaemonView, View
+from gitopsd.web.metrics import exposition
+from tests.chart.charting import (
+    CHART,
+    CI,
+    FULL,
+    NAMESPACE,
+    SMALL,
+    helm,
+    named,
+    of_kind,
+    pods,
+    rendered,
+    rules_of,
+    template,
+)
+from tests.make import NOON
+
+READS, ASKS = {"get", "list", "watch"}, {"tokenreviews", "subjectaccessreviews"}
+EVERY = pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
+
+
+@EVERY
+def test_the_chart_has_no_fault_that_helm_knows(values):
+    done = helm("lint", CHART, "--strict", "--values", values)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("config={}", "config"),
+        ("config.environments=[]", "minItems"),
+        ('config.environments=[{"path": "staging"}]', "serviceAccount"),
+        (
+            'config.environments=[{"path": "staging", "serviceAccount": "admin"}]',
+            "staging has serviceAccount admin, which is none of accounts: gitopsd-staging",
+        ),
+        ('config.server={"auth": "none"}', "auth"),
+        ('config.namespace="other"', "namespace"),
+        ('accounts=[{"name": "gitopsd-staging"}]', "namespaces"),
+        ('accountRules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["*"]}]', "verbs"),
+        ('extraReads=[{"apiGroups": [""], "resources": ["secrets"]}]', "extraReads"),
+        ('extraReads=[{"apiGroups": [""], "resources": ["*"]}]', "extraReads"),
+        ("replica=1", "replica"),
+        ('image.digest="latest"', "digest"),
+    ],
+)
+def test_what_would_be_wrong_is_refused_before_anything_is_installed(setting, said):
+    done = template(SMALL, setting)
+    assert done.returncode != 0
+    assert said in done.stderr
+
+
+@EVERY
+def test_the_daemon_takes_the_file_as_the_chart_writes_it(values, tmp_path):
+    written = named(rendered(values), "ConfigMap", "gitopsd-config")["data"]["config.yaml"]
+    (tmp_path / "config.yaml").write_text(written)
+    config = load_config(tmp_path / "config.yaml")
+    assert (config.namespace, config.server.host, config.server.auth) == (NAMESPACE, "0.0.0.0", "kubernetes")  # noqa: S104
+
+
+def test_another_file_makes_other_pods():
+    def checksum(*settings: str) -> str:
+        (deployment,) = of_kind(rendered(SMALL, *settings), "Deployment")
+        return deployment["spec"]["template"]["metadata"]["annotations"]["checksum/config"]
+
+    assert checksum() == checksum()
+    assert checksum() != checksum("config.workers=2")
+
+
+@EVERY
+def test_gitopsd_itself_writes_nothing_but_its_records_and_its_lease(values):
+    beyond = [
+        (where, rule)
+        for where, rule in rules_of(rendered(values), "gitopsd")
+        if not set(rule["verbs"]) <= READS and where != NAMESPACE and not set(rule["resources"]) <= ASKS
+    ]
+    assert beyond == []
+
+
+@EVERY
+def test_gitopsd_reads_secrets_only_where_its_environments_live(values):
+    objects = rendered(values)
+    accounts = yaml.safe_load(values.read_text())["accounts"]
+    where = {where for where, rule in rules_of(objects, "gitopsd") if "secrets" in rule["resources"]}
+    assert where == {NAMESPACE} | {namespace for account in accounts for namespace in account["namespaces"]}
+
+
+@EVERY
+def test_gitopsd_may_be_the_accounts_that_are_listed_and_no_others(values):
+    rules = [(where, rule) for where, rule in rules_of(rendered(values), "gitopsd") if "impersonate" in rule["verbs"]]
+    names = [account["name"] for account in yaml.safe_load(values.read_text())["accounts"]]
+    only = {"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": names, "verbs": ["impersonate"]}
+    assert rules == [(NAMESPACE, only)]
+
+
+@EVERY
+def test_nothing_that_is_granted_is_a_wildcard(values):
+    words = [
+        word
+        for role in of_kind(rendered(values), "Role", "ClusterRole")
+        for rule in role["rules"]
+        for words in rule.values()
+        for word in words
+    ]
+    assert words
+    assert "*" not in words
+    assert "cluster-admin" not in json.dumps(rendered(values))
+
+
+def test_an_account_writes_only_in_its_namespaces():
+    where = {where for where, _ in rules_of(rendered(FULL), "gitopsd-production")}
+    assert where == {"default", "kube-public"}
+
+
+def test_nobody_may_read_the_status_until_they_are_named():
+    assert "gitopsd-viewer" not in [one["roleRef"]["name"] for one in of_kind(rendered(SMALL), "RoleBinding")]
+    assert "gitopsd-viewer" in [one["roleRef"]["name"] for one in of_kind(rendered(FULL), "RoleBinding")]
+
+
+def test_credentials_are_mounted_whole_so_that_they_change_without_a_restart():
+    (pod,) = [pod for pod in pods(rendered(FULL)) if len(pod["spec"].get("volumes", ())) > 1]
+    mounts = {mount["name"]: mount for mount in pod["spec"]["containers"][0]["volumeMounts"]}
+    mount = mounts["credentials-git"]
+    assert (mount["mountPath"], mount["readOnly"], "subPath" in mount) == ("/var/run/secrets/gitopsd/git", True, False)
+
+
+def test_one_replica_has_no_budget_that_would_hold_up_a_drain():
+    assert of_kind(rendered(SMALL), "PodDisruptionBudget") == []
+    assert len(of_kind(rendered(FULL), "PodDisruptionBudget")) == 1
+
+
+@pytest.mark.parametrize("file", ["alerts.yaml", "dashboard.json"])
+def test_alerts_and_dashboard_ask_for_metrics_that_exist(file):
+    view = View(daemon=DaemonView(), at=NOON)
+    said = exposition(lambda: view, "text/plain")[0].decode()
+    exist = set(re.findall(r"^# HELP (gitopsd_[a-z_]+)", said, re.MULTILINE))
+    asked = set(re.findall(r"gitopsd_[a-z_]+", (CHART / file).read_text()))
+    assert asked
+    assert asked <= exist
