@@ -55,6 +55,7 @@ RUN SOURCE_DATE_EPOCH=315532800 PATH=/opt/build/bin:$PATH hatchling build -t whe
  && /opt/build/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --validate \
     -o /opt/gitopsd/sbom.cdx.json /opt/gitopsd/bin/python \
  && find /opt/gitopsd/bin -type f ! -name gitopsd -delete \
+ && find /opt/gitopsd/lib -type d -name test -prune -exec rm -rf {} + \
  && rm -rf /opt/gitopsd/include /opt/gitopsd/.gitignore
 
 
@@ -67,6 +68,7 @@ RUN apt-get update \
  && find /usr/lib/python3* -name __pycache__ -prune -exec rm -rf {} + \
  && python3 -m compileall -q --invalidation-mode unchecked-hash /usr/lib/python3.13 \
  && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /var/lib/dpkg/*-old /usr/share/doc /usr/share/man \
+ && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
  && printf 'gitopsd:x:65532:65532::/var/cache/gitopsd:/usr/sbin/nologin\n' >>/etc/passwd \
  && printf 'gitopsd:x:65532:\n' >>/etc/group \
  && install -d -o 65532 -g 65532 -m 0700 /var/cache/gitopsd

@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # The image has Python 3.13, whatever this machine has.
 IMAGE_LOCK := --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.13
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint types imports test e2e cluster cluster-down demo bench check
+.PHONY: help setup lock fmt lint types imports test e2e image cluster cluster-down demo bench check
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,10 @@ test: setup  ## everything but the real kubelet
 e2e: setup  ## what needs a real kubelet (root; installs its Debian packages)
 	@sh rig/install-node.sh
 	$(PY) -m pytest -m "kubelet and not bench"
+
+image: setup  ## gitopsd's image, built twice and compared (root; installs Debian packages)
+	@sh rig/install-node.sh
+	@$(PY) -m rig image --twice
 
 cluster: setup  ## a real Kubernetes on this machine (NODES=none|kwok|kubelet); the last line is its kubeconfig
 	@$(PY) -m rig up $(if $(NODES),--nodes $(NODES))

@@ -11,6 +11,7 @@ from rig.cluster import Nodes, load_cluster
 from rig.errors import RigError
 from rig.lifecycle import Wish, clusters, down, is_whole, up
 from rig.paths import cluster_folder
+from rig.product import product_image
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -55,6 +56,13 @@ def _build(asked: argparse.Namespace) -> None:
         print(path)
 
 
+def _image(asked: argparse.Namespace) -> None:
+    made = product_image(fresh=asked.twice)
+    if asked.twice and (again := product_image(fresh=True)) != made:
+        raise RigError(f"Two builds differ: {made.name}, {again.name}", remedy="See what in the Dockerfile has a date.")
+    print(made)
+
+
 def _env(asked: argparse.Namespace) -> None:
     cluster = load_cluster(cluster_folder(asked.name))
     if cluster is None:
@@ -84,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("binary", nargs="*", default=["kubectl"], metavar="|".join(CATALOGUE))
     command.add_argument("--all", action="store_true", help="every program")
     command.set_defaults(command=_build)
+    command = commands.add_parser("image", help="build gitopsd's image without a registry; prints its archive's path")
+    command.add_argument("--twice", action="store_true", help="all of it, two times, and refuse a difference")
+    command.set_defaults(command=_image)
     command = commands.add_parser("env", help='for the shell: eval "$(python -m rig env)"')
     _name(command)
     command.set_defaults(command=_env)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from rig.cluster import Cluster
@@ -90,9 +91,16 @@ def _make_base() -> None:
 
 
 def _export(tag: str) -> Path:
-    archive = _archives() / f"{tag.replace('/', '-').replace(':', '-')}.tar"
-    archive.unlink(missing_ok=True)
-    _buildah("push", tag, f"docker-archive:{archive}:{tag}")
+    """An image that was exported before is not exported again; of each tag the newest archive stays."""
+    name, image = tag.replace("/", "-").replace(":", "-"), _buildah("images", "-q", tag)
+    archive = _archives() / f"{name}-{image}.tar"
+    if not archive.exists():
+        for older in _archives().glob(f"{name}-*.tar"):
+            older.unlink()
+        half = archive.with_suffix(".half")
+        half.unlink(missing_ok=True)
+        _buildah("push", tag, f"docker-archive:{half}:{tag}")
+        half.rename(archive)
     return archive
 
 
@@ -109,9 +117,17 @@ def _buildah(*arguments: str | Path) -> str:
     return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
 
 
+@cache
 def _storage() -> tuple[str, ...]:
-    home = cache_root() / "buildah"
-    return ("buildah", "--storage-driver", "vfs", "--root", str(home / "root"), "--runroot", str(home / "run"))
+    """Layers that lie over each other where the kernel can do that here; else each layer is a copy of the one below."""
+    overlay, copies = _stored("overlay"), _stored("vfs")
+    asked = subprocess.run([*overlay, "info"], capture_output=True, check=False)
+    return overlay if asked.returncode == 0 else copies
+
+
+def _stored(driver: str) -> tuple[str, ...]:
+    home = cache_root() / "buildah" / driver
+    return ("buildah", "--storage-driver", driver, "--root", str(home / "root"), "--runroot", str(home / "run"))
 
 
 def _archives() -> Path:
