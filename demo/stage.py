@@ -24,7 +24,7 @@ from rig.cluster import Nodes
 from rig.lifecycle import Wish, down, up
 from rig.programs import myself
 from rig.waiting import wait_for
-from tests.git_server import BareRepository, GitServer
+from tests.git_server import BareRepository, GitServer, git
 
 CLUSTER = "demo"
 STOP_DEADLINE_S = 25.0
@@ -85,6 +85,7 @@ def set_up(say: Callable[[str], None]) -> Iterator[Stage]:
         say("a Git server, over HTTP")
         server = stack.enter_context(GitServer(folder / "git"))
         repository = server.create("environments")
+        git(repository.folder, "config", "http.receivepack", "true")  # the visitor may push
         repository.commit({f"{DIRECTORY}/README.md": "The staging environment."}, "An environment to be")
         port = _free_port()
         config = _write_config(folder, server.url("environments"), cluster.kubeconfig, port)
