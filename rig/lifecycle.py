@@ -147,7 +147,10 @@ def _start(cluster: Cluster) -> None:
 
 
 def _start_control_plane(cluster: Cluster) -> None:
-    """The controllers wait for the API server themselves, so that nobody waits twice."""
+    """The controllers wait for the API server themselves, so that nobody waits twice.
+
+    They give up after ten seconds, which a busy machine may need; then they are started once more.
+    """
     controlplane.start_etcd(cluster)
     controlplane.start_api_server(cluster)
     controlplane.start_controllers(cluster)
@@ -156,6 +159,8 @@ def _start_control_plane(cluster: Cluster) -> None:
     if cluster.nodes is Nodes.KUBELET:
         open_door(cluster, f"127.0.0.1:{cluster.ports.api}", port=cluster.ports.api)
     controlplane.await_api_server(cluster)
+    if not cluster.programs.is_running("kube-controller-manager"):
+        controlplane.start_controllers(cluster)
 
 
 def _same(found: Cluster, wish: Wish) -> Cluster:
