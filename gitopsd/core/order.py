@@ -35,6 +35,7 @@ _RANKS: tuple[tuple[str, ...], ...] = (
     ("Service",),
     ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod", "PodDisruptionBudget"),
 )
+_FIRST = ("CustomResourceDefinition", "Namespace")
 _LAST = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "APIService")
 _RANK_BY_KIND = {kind: rank for rank, kinds in enumerate(_RANKS) for kind in kinds}
 _RANK_OTHERS = len(_RANKS)
@@ -69,9 +70,15 @@ def needs(manifests: Sequence[Manifest]) -> Mapping[ObjectRef, frozenset[ObjectR
 
 
 def _wave_of_each(manifests: Iterable[Manifest], intents: Mapping[ObjectRef, Intents]) -> Mapping[ObjectRef, int]:
-    """What asks for no wave goes as early as the first object that cannot be without it."""
+    """What asks for no wave goes as early as the first object that cannot be without it.
+
+    Definitions and namespaces go with the first of all: a Job may use what its own manifest does not name.
+    """
     makers, waves = _makers(manifests), {ref: wishes.wave for ref, wishes in intents.items()}
+    first = min(waves.values(), default=0)
     for ref, wishes in intents.items():
+        if ref.kind in _FIRST and not wishes.wave:
+            waves[ref] = first
         for maker in _structural(ref, makers):
             if not intents[maker].wave:
                 waves[maker] = min(waves[maker], wishes.wave)

@@ -127,6 +127,17 @@ def test_waves_come_first_then_kinds_that_others_refer_to_then_names():
     assert ordered == [(0, "shop"), (1, "first"), (2, "one"), (2, "two"), (3, "web"), (4, "w"), (5, "hook")]
 
 
+def test_definitions_and_namespaces_go_with_the_first_wave_of_all():
+    early = made("Job", "migrate", group="batch", namespace="other", wave="-1")
+
+    assert waits(CRD, NAMESPACE, early, ONE) == {"one": {"shop", "crd", "migrate"}}
+    assert [manifest.ref.name for _, manifest in in_order([ONE, early, NAMESPACE, CRD])][:3] == [
+        "crd",
+        "shop",
+        "migrate",
+    ]
+
+
 def test_a_namespace_goes_with_the_first_wave_in_it():
     early, late = made("ConfigMap", "early", wave="-1"), made("ConfigMap", "late", wave="7")
 

@@ -94,7 +94,8 @@ def _reverted(view: EnvironmentView) -> str:
 def _failed(view: EnvironmentView) -> str:
     found = problems(view)
     sentence = f"{_rejected(view)}{told(found[0])}" if found else "it failed"
-    more = f" (and {len(found) - 1} more problems)" if len(found) > 1 else ""
+    others = len(found) - 1
+    more = f" (and {others} more problem{'s' if others > 1 else ''})" if others > 0 else ""
     here = f"; the cluster stays at {_here(view)}" if view.problems and _is_somewhere(view) else ""
     again = f"; next try at {stamp(view.retry_at)}" if view.problems and view.retry_at else ""
     return f"{sentence}{more}{here}{again}"
