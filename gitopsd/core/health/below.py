@@ -32,7 +32,7 @@ def look_below(body: Body, own: Health, below: Sequence[Body]) -> Health:
     if dooms and (text(body, "kind") in _ONE_IS_ENOUGH or len(dooms) == len(pods)):
         pod, doom = _spokesman(body, dooms)
         return failed(doom.reason, f"{own.message}; {_name(pod)}: {doom.message}")
-    told = [f"{_name(pod)}: {doom.message}" for pod, doom in dooms] or _unready(pods)
+    told = [f"{_name(pod)}: {doom.message}" for pod, doom in dooms] or _unready(pods) or _held_up(body, below)
     message = "; ".join([own.message, *told[:1]])
     return Health(own.status, own.reason, clipped(message))
 
@@ -98,6 +98,16 @@ def _spokesman(body: Body, dooms: Sequence[tuple[Body, Doom]]) -> tuple[Body, Do
 def _unready(pods: Sequence[Body]) -> list[str]:
     troubles = [(pod, trouble_of(pod)) for pod in pods if not is_ready(pod)]
     return [f"{_name(pod)}: {trouble}" for pod, trouble in troubles if trouble]
+
+
+def _held_up(body: Body, below: Sequence[Body]) -> list[str]:
+    """An ordered StatefulSet does not replace a pod that is not ready, not even one that never will be."""
+    newest = text(body, "status.updateRevision")
+    if text(body, "kind") != "StatefulSet" or text(body, "spec.podManagementPolicy") == "Parallel" or not newest:
+        return []
+    pods = (pod for pod in below if text(pod, "kind") == "Pod" and is_active(pod) and not is_ready(pod))
+    old = sorted(_name(pod) for pod in _owned(body, tuple(pods)) if label(pod, CONTROLLER_HASH) != newest)
+    return [f"{name} is of an older revision and not ready, so it is not replaced; delete that pod" for name in old]
 
 
 def _name(pod: Body) -> str:

@@ -298,6 +298,22 @@ def test_a_stateful_set_fails_by_any_new_pod(revision, expected):
     assert assess(stateful_set(), [fine, doomed]).status is expected
 
 
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        ({}, "2/3 ready; db-2 is of an older revision and not ready, so it is not replaced; delete that pod"),
+        ({"podManagementPolicy": "Parallel"}, "2/3 ready"),
+    ],
+)
+def test_an_ordered_stateful_set_says_which_pod_holds_up_its_update(policy, told):
+    """Kubernetes waits for the broken pod of the bad revision, also on the way back; a person must delete it."""
+    broken = pod("db-2", labels={"controller-revision-hash": "db-1"}, containers=[waiting("ImagePullBackOff")])
+    one = stateful_set()
+    health = assess(one | {"spec": one["spec"] | policy}, [broken])
+
+    assert (health.status, health.message) == (IN_PROGRESS, told)
+
+
 def daemon_set(generation="7", updated=1):
     return {
         "apiVersion": "apps/v1",
