@@ -11,7 +11,8 @@ from gitopsd.core.manifests.layout import BYTES_MAX, FILES_MAX
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "manifests.md").read_text(encoding="utf-8")
-ROOMS = sorted((ROOT / "gitopsd" / "core" / "manifests").glob("*.py"))
+CORE = ROOT / "gitopsd" / "core"
+ROOMS = sorted(room for name in ("manifests", "kustomize", "helm") for room in (CORE / name).glob("*.py"))
 CODE = re.compile(r'"([A-Z]+(?:_[A-Z0-9]+)+|ENCRYPTED)"')
 
 

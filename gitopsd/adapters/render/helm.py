@@ -12,10 +12,10 @@ from gitopsd.adapters.render.jail import Jail, Ran
 from gitopsd.adapters.render.programs import Program
 from gitopsd.adapters.render.tool import Product, Read, Task
 from gitopsd.core.errors import Problem, RenderError
-from gitopsd.core.manifests.helm_functions import function_warnings
-from gitopsd.core.manifests.helm_hooks import hook_warnings, unknown_hook_warnings
-from gitopsd.core.manifests.helm_order import Order, Wish, order_of
-from gitopsd.core.manifests.helm_output import complaint_of, objects_in
+from gitopsd.core.helm.functions import function_warnings
+from gitopsd.core.helm.hooks import hook_warnings, unknown_hook_warnings
+from gitopsd.core.helm.order import Order, Wish, order_of
+from gitopsd.core.helm.output import complaint_of, objects_in
 from gitopsd.core.manifests.objects import FileContent
 from gitopsd.core.manifests.paths import is_below
 from gitopsd.core.manifests.unstable import instabilities

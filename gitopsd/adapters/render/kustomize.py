@@ -9,8 +9,8 @@ from gitopsd.adapters.render.jail import Jail, Ran
 from gitopsd.adapters.render.programs import Program
 from gitopsd.adapters.render.tool import Product, Read, Task
 from gitopsd.core.errors import Problem, RenderError, Stage
-from gitopsd.core.manifests.kustomize_origins import placed_by
-from gitopsd.core.manifests.kustomize_walk import Walk, walk
+from gitopsd.core.kustomize.origins import placed_by
+from gitopsd.core.kustomize.walk import Walk, walk
 from gitopsd.core.manifests.objects import read_file, read_output
 from gitopsd.core.manifests.paths import inside, is_below, parent
 from gitopsd.core.manifests.recipe_section import origin_of

@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 
-from gitopsd.core.manifests.kustomize_walk import Walk
+from gitopsd.core.kustomize.walk import Walk
 from gitopsd.core.manifests.objects import FileContent, Placed
 from gitopsd.core.model import File, Origin
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from gitopsd.core.errors import Problem, Stage
-from gitopsd.core.manifests.helm_chart import Chart
+from gitopsd.core.helm.chart import Chart
 from gitopsd.core.model import File
 
 _CALL = re.compile(r"""(?<![\w.$"'-])(?P<name>lookup|getHostByName|now)(?![\w."'-])""")

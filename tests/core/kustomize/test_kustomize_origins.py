@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from gitopsd.core.manifests.kustomize_origins import placed_by
-from gitopsd.core.manifests.kustomize_walk import walk
+from gitopsd.core.kustomize.origins import placed_by
+from gitopsd.core.kustomize.walk import walk
 from gitopsd.core.manifests.objects import read_file
 from gitopsd.core.manifests.paths import is_below
 from gitopsd.core.model import File, Origin

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gitopsd.core.manifests import helm_output
-from gitopsd.core.manifests.helm_chart import chart_in
-from gitopsd.core.manifests.helm_output import complaint_of, objects_in
+from gitopsd.core.helm import output as helm_output
+from gitopsd.core.helm.chart import chart_in
+from gitopsd.core.helm.output import complaint_of, objects_in
 from gitopsd.core.manifests.objects import OUTPUT_BYTES_MAX
 from tests.core.charts import chart_yaml, depends_on, reader
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from gitopsd.core.manifests.helm_chart import Chart, is_archive_of
-from gitopsd.core.manifests.helm_ignore import kept
+from gitopsd.core.helm.chart import Chart, is_archive_of
+from gitopsd.core.helm.ignore import kept
 from gitopsd.core.model import File
 
 

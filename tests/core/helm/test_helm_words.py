@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from gitopsd.core.manifests.helm_chart import chart_in
-from gitopsd.core.manifests.helm_functions import function_warnings
-from gitopsd.core.manifests.helm_hooks import hook_warnings, unknown_hook_warnings
+from gitopsd.core.helm.chart import chart_in
+from gitopsd.core.helm.functions import function_warnings
+from gitopsd.core.helm.hooks import hook_warnings, unknown_hook_warnings
 from gitopsd.core.manifests.objects import read_file
 from gitopsd.core.manifests.unstable import OBJECTS_TOLD_MAX, instabilities, is_unstable, lasting
 from gitopsd.core.model import Desired, File, Revision

@@ -9,9 +9,9 @@ import pytest
 import yaml as libyaml
 
 from gitopsd.core.errors import RenderError
+from gitopsd.core.kustomize.origins import placed_by
+from gitopsd.core.kustomize.walk import NAMES_MAX, Walk, walk
 from gitopsd.core.manifests import yaml
-from gitopsd.core.manifests.kustomize_origins import placed_by
-from gitopsd.core.manifests.kustomize_walk import NAMES_MAX, Walk, walk
 from gitopsd.core.manifests.objects import read_file
 from gitopsd.core.manifests.paths import is_below
 from gitopsd.core.manifests.text import TextFile

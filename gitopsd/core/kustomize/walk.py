@@ -12,9 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias, assert_never
 
 from gitopsd.core.errors import Problem, RenderError, Stage
-from gitopsd.core.manifests import yaml
-from gitopsd.core.manifests.kustomization import kustomization_among
-from gitopsd.core.manifests.kustomize_fields import (
+from gitopsd.core.kustomize.fields import (
     Names,
     Reference,
     entry,
@@ -24,6 +22,8 @@ from gitopsd.core.manifests.kustomize_fields import (
     references,
     references_of_plugin,
 )
+from gitopsd.core.manifests import yaml
+from gitopsd.core.manifests.kustomization import kustomization_among
 from gitopsd.core.manifests.lines import Lines, Place
 from gitopsd.core.manifests.paths import inside, is_below, parent
 from gitopsd.core.manifests.problems import refuse_any

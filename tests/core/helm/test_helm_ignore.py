@@ -7,7 +7,7 @@ import time
 import pytest
 
 from gitopsd.core.errors import RenderError
-from gitopsd.core.manifests.helm_ignore import kept
+from gitopsd.core.helm.ignore import kept
 from gitopsd.core.model import File
 
 PATHS = ("Chart.yaml", "a.txt", "b/a.txt", "b/c/a.txt", "b/c/d.md", "templates/.hidden", "templates/x.yaml", "é.txt")

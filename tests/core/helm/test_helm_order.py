@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from gitopsd.core.errors import RenderError
-from gitopsd.core.manifests import helm_order
-from gitopsd.core.manifests.helm_chart import chart_in
-from gitopsd.core.manifests.helm_order import Order, Wish, as_yaml, order_of
+from gitopsd.core.helm import order as helm_order
+from gitopsd.core.helm.chart import chart_in
+from gitopsd.core.helm.order import Order, Wish, as_yaml, order_of
 from gitopsd.core.manifests.recipe_section import recipe_written
 from gitopsd.core.model import Environment, File
 from gitopsd.core.recipes import Helm

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from gitopsd.core.errors import Problem, Stage
-from gitopsd.core.manifests.helm_chart import Chart
-from gitopsd.core.manifests.helm_places import written_at
+from gitopsd.core.helm.chart import Chart
+from gitopsd.core.helm.places import written_at
 from gitopsd.core.manifests.objects import OUTPUT_BYTES_MAX, FileContent, read_output
 from gitopsd.core.model import Origin
 

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from gitopsd.core.errors import RenderError
-from gitopsd.core.manifests.helm_chart import CHARTS_MAX, DEPTH_MAX, chart_in, directories_of
-from gitopsd.core.manifests.helm_places import copied_files, written_at
+from gitopsd.core.helm.chart import CHARTS_MAX, DEPTH_MAX, chart_in, directories_of
+from gitopsd.core.helm.places import copied_files, written_at
 from tests.core.charts import chart_yaml, depends_on, reader
 
 A_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gitopsd.core.errors import Problem, RenderError, Stage
-from gitopsd.core.manifests.helm_chart import Chart, Read, chart_in, directories_of
-from gitopsd.core.manifests.helm_places import copied_files
+from gitopsd.core.helm.chart import Chart, Read, chart_in, directories_of
+from gitopsd.core.helm.places import copied_files
 from gitopsd.core.manifests.paths import inside, is_below, parent
 from gitopsd.core.manifests.place import default_namespace
 from gitopsd.core.manifests.recipe_section import origin_of, release_fault
