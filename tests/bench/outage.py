@@ -15,9 +15,10 @@ PATIENCE_S = 1.0
 
 @dataclass
 class Client:
-    """Asks a port of this machine over and over; ``failed`` are the moments at which there was no good answer."""
+    """Asks a port of this machine over and over; ``failed`` are the moments of requests without a 200 in time."""
 
     port: int
+    path: str = "/"
     asked: int = 0
     failed: list[float] = field(default_factory=list)
 
@@ -40,7 +41,7 @@ class Client:
     def _answers(self) -> bool:
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
-            line.request("GET", "/")
+            line.request("GET", self.path)
             return line.getresponse().status == http.client.OK
         except (OSError, http.client.HTTPException):
             return False
@@ -49,9 +50,9 @@ class Client:
 
 
 @contextmanager
-def asking(port: int) -> Iterator[Client]:
+def asking(port: int, path: str = "/") -> Iterator[Client]:
     """A client that asks until the end."""
-    client, over = Client(port), threading.Event()
+    client, over = Client(port, path), threading.Event()
 
     def ask() -> None:
         while not over.wait(EVERY_S):

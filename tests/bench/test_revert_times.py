@@ -2,37 +2,43 @@
 
 Every Deployment replaces its pods all at once, so that each failure is an outage that a client sees. Beside gitopsd's
 time stands the Deployment's own: twins that nobody puts back, with a progress deadline of a minute, tell how much later
-than its deadline it says so.
+than its deadline it says so. gitopsd runs in the node's network, so that its probes reach the pods.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from gitopsd.adapters.clock import SystemClock
 from gitopsd.config import load_config
+from gitopsd.core.probes import Pace
 from gitopsd.core.settings import Settings
 from gitopsd.core.verdict import GRACE_BY_REASON_S, GRACE_S
 from gitopsd.daemon.wiring import House, wire
 from rig.api import Api
-from rig.doors import open_door
+from rig.cluster import Cluster
+from rig.doors import let_pods_reach, open_door
 from rig.images import WEB, load, web_image
+from rig.network import inside
 from rig.waiting import wait_for
 from tests.bench.meters import show
 from tests.bench.outage import Client, asking
 from tests.bench.playing_field import make_namespaces
-from tests.cluster.stage import SOAKLESS, Stage
+from tests.cluster.stage import SOAKLESS
 from tests.git_server import BareRepository, GitServer
 
 pytestmark = [
@@ -47,30 +53,86 @@ TWINS_PROGRESS_S = 60.0
 LONG_S = 900.0
 # Fetch, apply, the kubelet's own time until a pod shows what ails it, and a machine that has other work.
 SLACK_S = 45.0
-UNSCHEDULABLE_S = GRACE_BY_REASON_S["Unschedulable"]
+# The first question comes up to an interval after the pod is ready, each further one an interval later.
+PROBE_S = Pace().failures * Pace().interval_s
 
-# What the bad commit changes in the container, and after how long it is certain at the latest.
-FAILURES = {
-    "image not found": ({"image": "rig.test/web:missing"}, GRACE_S),
-    "crash loop": ({"command": ["/bin/busybox", "false"]}, GRACE_S),
-    "missing ConfigMap": ({"envFrom": [{"configMapRef": {"name": "nowhere"}}]}, GRACE_S),
-    "quota exceeded": ({"resources": {"requests": {"memory": "1Gi"}}}, GRACE_BY_REASON_S["FailedCreate"]),
-    "failing readiness": ({"readinessProbe": {"httpGet": {"path": "/nope", "port": 8080}}}, Settings().deadline_s),
-    "unschedulable": ({"resources": {"requests": {"cpu": "999", "memory": "16Mi"}}}, UNSCHEDULABLE_S),
-}
+HEALTH = "/cgi-bin/healthz"
+PROBED = f"""apiVersion: gitopsd.dev/v1
+kind: Environment
+health:
+  soak: 0s
+  probes:
+    - http: {{service: web, port: 80, path: {HEALTH}}}
+"""
+# `/` answers in every version, so the pod is ready; what it says of its health is in the environment.
+SERVE = rf"""
+/bin/busybox mkdir /www/cgi-bin
+printf '%s\n' '#!/bin/busybox sh' 'printf "Status: $HEALTH\r\n\r\n"' >/www{HEALTH}
+/bin/busybox chmod +x /www{HEALTH}
+exec /bin/busybox httpd -f -p 8080 -h /www
+"""
+
+
+def _with_health(status: str) -> dict[str, Any]:
+    return {"command": ["/bin/busybox", "sh", "-c", SERVE], "env": [{"name": "HEALTH", "value": status}]}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A way to fail: what the bad commit changes in the container, and after how long it is certain at the latest.
+
+    A client asks for ``path``. ``settings`` is ``gitopsd.yaml``. ``told`` = the Deployment itself knows of it.
+    """
+
+    what: str
+    bad: dict[str, Any]
+    within_s: float
+    good: dict[str, Any] = field(default_factory=dict)
+    path: str = "/"
+    settings: str = SOAKLESS
+    told: bool = True
+
+
+FAILURES = (
+    Failure("image not found", {"image": "rig.test/web:missing"}, GRACE_S),
+    Failure("crash loop", {"command": ["/bin/busybox", "false"]}, GRACE_S),
+    Failure("missing ConfigMap", {"envFrom": [{"configMapRef": {"name": "nowhere"}}]}, GRACE_S),
+    Failure("quota exceeded", {"resources": {"requests": {"memory": "1Gi"}}}, GRACE_BY_REASON_S["FailedCreate"]),
+    Failure(
+        "failing readiness", {"readinessProbe": {"httpGet": {"path": "/nope", "port": 8080}}}, Settings().deadline_s
+    ),
+    Failure(
+        "unschedulable",
+        {"resources": {"requests": {"cpu": "999", "memory": "16Mi"}}},
+        GRACE_BY_REASON_S["Unschedulable"],
+    ),
+    Failure(
+        "failing HTTP probe",
+        _with_health("500 Internal Server Error"),
+        PROBE_S,
+        good=_with_health("200 OK"),
+        path=HEALTH,
+        settings=PROBED,
+        told=False,
+    ),
+)
 
 
 @dataclass
 class Shop:
     """One environment that fails in one way: its namespace, its client, and a twin that is left alone."""
 
-    failure: str
+    failure: Failure
     namespace: str
     client: Client
 
     @property
+    def what(self) -> str:
+        return self.failure.what
+
+    @property
     def name(self) -> str:
-        return self.failure.lower().replace(" ", "-")
+        return self.what.lower().replace(" ", "-")
 
     @property
     def twin(self) -> str:
@@ -88,9 +150,9 @@ class Street:
 
     def commit(self, *, bad: bool) -> float:
         """Commit to all; return when."""
-        files = {f"environments/{one.name}/gitopsd.yaml": SOAKLESS for one in self.shops}
+        files = {f"environments/{one.name}/gitopsd.yaml": one.failure.settings for one in self.shops}
         for one in self.shops:
-            changed = FAILURES[one.failure][0] if bad else {}
+            changed = one.failure.bad if bad else one.failure.good
             files[f"environments/{one.name}/web.yaml"] = json.dumps(_deployment(changed))
         self.repository.commit(files, "A bad commit" if bad else "A good one")
         return time.time()
@@ -98,7 +160,7 @@ class Street:
     def break_twins(self) -> None:
         """Do the same to the twins, by hand."""
         for one in self.shops:
-            body = _deployment(FAILURES[one.failure][0], progress_s=TWINS_PROGRESS_S)
+            body = _deployment(one.failure.bad, progress_s=TWINS_PROGRESS_S)
             self.api.apply(f"{_deployments(one.twin)}/web", body)
 
     def is_kept(self, one: Shop) -> bool:
@@ -120,35 +182,39 @@ def test_how_long_a_bad_commit_hurts(node_cluster, tmp_path):
     with street(node_cluster, tmp_path) as here:
         here.commit(bad=False)
         for one in here.shops:
-            wait_for(f"{one.failure} to be kept", lambda one=one: here.is_kept(one), deadline_s=180, every_s=0.5)
+            wait_for(f"{one.what} to be kept", lambda one=one: here.is_kept(one), deadline_s=180, every_s=0.5)
         for one in here.shops:
             wait_for("a good answer", lambda one=one: one.client.asked > 8 and not _fails_now(one.client))
         here.break_twins()
         begin = here.commit(bad=True)
         detected = {
-            one.failure: wait_for(
-                f"{one.failure} to be put back",
+            one.what: wait_for(
+                f"{one.what} to be put back",
                 lambda one=one: here.detected_at(one),
                 deadline_s=LONG_S,
                 every_s=0.5,
             )
             - begin
-            for one in sorted(here.shops, key=lambda one: FAILURES[one.failure][1])
+            for one in sorted(here.shops, key=lambda one: one.failure.within_s)
         }
         for one in here.shops:
             wait_for("service to be restored", lambda one=one: not _fails_now(one.client), deadline_s=60)
-        later = {one.failure: _told_after(here.api, one.twin) - TWINS_PROGRESS_S for one in here.shops}
+        told = {one.what: _told_after(here.api, one.twin) for one in here.shops if one.failure.told}
+        content = {one.what: _is_complete(here.api, one.twin) for one in here.shops if not one.failure.told}
 
+    assert all(content.values()), f"no Deployment was to tell of these: {content}"
+    later = {what: after - TWINS_PROGRESS_S for what, after in told.items()}
     for one in here.shops:
         restored = one.client.restored_after(begin)
+        itself = f"{DEFAULT_PROGRESS_S + later[one.what]:.0f} s" if one.failure.told else "says it is complete"
         beside = (
             f"restored after {restored or 0:.1f} s, {one.client.failed_since(begin)} requests failed; "
-            f"the Deployment itself: {DEFAULT_PROGRESS_S + later[one.failure]:.0f} s"
+            f"the Deployment itself: {itself}"
         )
-        bound = FAILURES[one.failure][1] + SLACK_S
-        show(f"{one.failure}: commit to detection", detected[one.failure], "s", bound=bound, beside=beside)
-        assert restored is not None, f"{one.failure}: no client saw an outage"
-        assert restored < DEFAULT_PROGRESS_S + later[one.failure]
+        bound = one.failure.within_s + SLACK_S
+        show(f"{one.what}: commit to detection", detected[one.what], "s", bound=bound, beside=beside)
+        assert restored is not None, f"{one.what}: no client saw an outage"
+        assert restored < DEFAULT_PROGRESS_S + later.get(one.what, 0.0)
 
 
 @contextmanager
@@ -163,26 +229,42 @@ def street(node_cluster, folder: Path) -> Iterator[Street]:
         for one in shops:
             _furnish(api, one)
             port = open_door(node_cluster.powers(), f"{_service(api, one.namespace)}:80")
-            one.client = stack.enter_context(asking(port))
+            one.client = stack.enter_context(asking(port, one.failure.path))
         server = stack.enter_context(GitServer(folder / "git"))
         repository = server.create("environments")
-        config = _write_config(node_cluster.kubeconfig, folder, server, home, shops)
+        git = f"http://{let_pods_reach(node_cluster.powers(), server.port)}/environments"
+        config = _write_config(node_cluster.kubeconfig, folder, git, home, shops)
         here = Street(api, repository, wire(load_config(config), SystemClock()), shops)
-        stage = Stage(node_cluster, home, folder, server, repository)
-        stage.config = lambda: config  # type: ignore[method-assign]
         here.commit(bad=False)
-        stack.enter_context(stage.process())
+        stack.enter_context(_gitopsd_on_node(node_cluster.powers(), config))
         stack.callback(here.house.cluster.stop)
         yield here
 
 
+@contextmanager
+def _gitopsd_on_node(cluster: Cluster, config: Path) -> Iterator[None]:
+    """A daemon in a process of its own, in the node's network; its log lies beside its file, with ``.log``."""
+    command = [*inside(cluster), sys.executable, "-m", "gitopsd", "run", "--config", str(config)]
+    with config.with_suffix(".log").open("ab") as log:
+        child = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            child.terminate()
+            try:
+                child.wait(30)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
 def _furnish(api: Api, one: Shop) -> None:
     for namespace in (one.namespace, one.twin):
-        if one.failure == "quota exceeded":
+        if one.what == "quota exceeded":
             quota = {"metadata": {"name": "full"}, "spec": {"hard": {"requests.memory": "128Mi"}}}
             path = f"/api/v1/namespaces/{namespace}/resourcequotas"
             api.create(path, {"apiVersion": "v1", "kind": "ResourceQuota", **quota})
-    api.create(_deployments(one.twin), _deployment({}, progress_s=TWINS_PROGRESS_S))
+    api.create(_deployments(one.twin), _deployment(one.failure.good, progress_s=TWINS_PROGRESS_S))
 
 
 def _service(api: Api, namespace: str) -> str:
@@ -235,13 +317,26 @@ def _told_after(api: Api, namespace: str) -> float:
     return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
 
 
+def _is_complete(api: Api, namespace: str) -> bool:
+    """Whether the twin's Deployment says of its change that all is well."""
+    live = api.get(f"{_deployments(namespace)}/web")
+    said = {one["type"]: (one["status"], one["reason"]) for one in live["status"]["conditions"]}
+    is_new = live["status"]["observedGeneration"] == live["metadata"]["generation"] > 1
+    return (
+        is_new
+        and live["status"].get("readyReplicas") == live["status"].get("updatedReplicas") == 1
+        and said["Progressing"] == ("True", "NewReplicaSetAvailable")
+        and said["Available"][0] == "True"
+    )
+
+
 def _fails_now(client: Client) -> bool:
     return bool(client.failed) and time.time() - client.failed[-1] < 2.0
 
 
-def _write_config(kubeconfig: Path, folder: Path, server: GitServer, home: str, shops: list[Shop]) -> Path:
+def _write_config(kubeconfig: Path, folder: Path, git: str, home: str, shops: list[Shop]) -> Path:
     config = {
-        "sources": [{"name": "environments", "url": server.url("environments"), "poll": "1s"}],
+        "sources": [{"name": "environments", "url": git, "poll": "1s", "insecure": True}],
         "environments": [{"path": f"environments/{one.name}", "namespaces": [one.namespace]} for one in shops],
         "namespace": home,
         "kubeconfig": str(kubeconfig),
