@@ -105,7 +105,7 @@ def test_a_stateful_set_that_goes_in_order_stays_stuck_and_says_so_until_its_pod
         hasty_stage.commit({"data.yaml": STATEFUL.replace("registry.example/app:1", "rig.test/web:v2-missing")})
         until("the revert to fail", lambda: _outcomes(daemon)[:1] == [Outcome.REVERT_FAILED], 60)
         # Kubernetes replaces no pod out of order, not even one that can never start.
-        hasty_stage.kubectl("delete", "pod", "data-1")
+        hasty_stage.kubectl("delete", "pod", "data-1", "--wait=false")
         until("it to be kept", phase_is(daemon, Phase.REVERTED), 60)
 
 

@@ -127,7 +127,11 @@ class Installation:
 
         def there() -> Json | None:
             nonlocal last
-            code, last = self.ask(f"/status/{environment}", shown)
+            try:
+                code, last = self.ask(f"/status/{environment}", shown)
+            except OSError:
+                # No pod serves yet, or the one that did has just ended.
+                return None
             if code != 200 or last["phase"] != phase:
                 return None
             return last if last["revision"]["desired"]["sha"] == commit else None
