@@ -22,7 +22,8 @@ class Rig:
         return self.begin(*arguments).finish()
 
     def begin(self, *arguments: str) -> "Running":
-        command = [sys.executable, "-m", "rig", *arguments]
+        # Whoever is tested in the background ignores interrupts, and what it starts inherits that.
+        command = ["env", "--default-signal=INT", sys.executable, "-m", "rig", *arguments]
         pipe = subprocess.PIPE
         return Running(subprocess.Popen(command, cwd=TREE, env=self.environment, stdout=pipe, stderr=pipe, text=True))
 
