@@ -316,6 +316,10 @@ class Others:
         """Return whether that environment surely wants the object no more."""
         return environment in self.known and self.wants.get(ref) != environment
 
+    def may_still_want(self, ref: ObjectRef, environment: str) -> bool:
+        """Return whether that environment wants the object, or has yet to say that it does not."""
+        return self.wants.get(ref) == environment or any(one.name == environment for one in self.silent)
+
     def may_be_wanted_by(self, ref: ObjectRef) -> str:
         """Name an environment that may want the object and cannot say so now; empty when there is none."""
         return next((one.name for one in self.silent if not ref.namespace or one.allows(ref.namespace)), "")

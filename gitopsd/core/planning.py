@@ -162,7 +162,7 @@ class _Planner:
         intents, others = intents_of(manifest), self.target.others
         if live.owner.startswith("environment "):
             environment = live.owner.removeprefix("environment ")
-            asked_for = intents.adopt and others.wants.get(manifest.ref) != environment
+            asked_for = intents.adopt and not others.may_still_want(manifest.ref, environment)
             return asked_for or others.gave_up(manifest.ref, environment)
         only_lost_its_marks = live.owner.startswith("nobody") and bool(item.uid) and item.uid == live.uid
         return only_lost_its_marks or manifest.ref.kind == "Namespace" or intents.adopt

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gitopsd.core.errors import Problem, Stage
-from gitopsd.core.model import Accepted, Deferred, Health, HealthStatus, Item, Others, Refused, Sight
+from gitopsd.core.model import Accepted, Deferred, Environment, Health, HealthStatus, Item, Others, Refused, Sight
 from gitopsd.core.plan import Action, Cause
 from gitopsd.core.planning import make_plan
 from gitopsd.core.record import Record, Trigger
@@ -119,6 +119,19 @@ def test_what_another_followed_environment_wants_is_not_adopted_from_it():
     others = Others(wants={asking.ref: "rival"}, known=frozenset({"rival"}))
 
     assert [problem.code for problem in plan(asking, seen, Record(), others=others).conflicts] == ["OWNERSHIP_CONFLICT"]
+
+
+def test_what_another_followed_environment_may_want_is_not_adopted_before_it_said():
+    asking = manifest("Deployment", "web", annotations={"gitopsd.dev/adopt": "true"})
+    seen = Sight(ref=asking.ref, live=found(asking.ref, owner="environment rival"), preview=OTHER)
+    rival = Environment(name="rival", source="git", path="rival")
+
+    unsaid = plan(asking, seen, Record(), others=Others(silent=(rival,)))
+    said_no = plan(asking, seen, Record(), others=Others(known=frozenset({"rival"})))
+    nobody_of_ours = plan(asking, seen, Record(), others=Others())
+
+    assert [problem.code for problem in unsaid.conflicts] == ["OWNERSHIP_CONFLICT"]
+    assert only_change(said_no).cause is only_change(nobody_of_ours).cause is Cause.ADOPTION
 
 
 def test_a_job_that_is_made_anew_again_and_again_is_a_fight():
