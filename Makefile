@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # The image has Python 3.13, whatever this machine has.
 IMAGE_LOCK := --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.13
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint types imports test e2e image cluster cluster-down demo bench check
+.PHONY: help setup lock fmt lint types imports docs test e2e image cluster cluster-down demo bench check
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,9 @@ types: setup  ## mypy, strict
 imports: setup  ## the floors of the house
 	.venv/bin/lint-imports
 
+docs: setup  ## the pages as a site, in build/docs; a link that leads nowhere fails
+	.venv/bin/zensical build --strict
+
 test: setup  ## everything but the real kubelet
 	$(PY) -m pytest -m "not kubelet and not bench" -n 2 --dist loadfile tests/story tests
 
@@ -64,4 +67,4 @@ bench: setup  ## the bounds, measured in one run (as root also on a real kubelet
 	@test "$$(id -u)" != 0 || sh rig/install-node.sh
 	$(PY) -m pytest -m bench -s
 
-check: lint types imports test  ## what CI runs
+check: lint types imports docs test  ## what CI runs
