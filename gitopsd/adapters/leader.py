@@ -12,7 +12,7 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 
 from gitopsd.core.answers import Subject, meaning_of, problem_of
 from gitopsd.core.errors import ClusterError, Problem, Stage, Superseded
@@ -49,6 +49,15 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why nobody here can say who leads, since when, and in how many attempts in a row."""
+
+    problem: Problem
+    since: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Seen:
     """Somebody's lease, and when (by our clock) it last changed."""
 
@@ -78,7 +87,7 @@ class Elector:
         self._leads_until = 0.0
         self._was_leading = False
         self._seen: _Seen | None = None
-        self._problem: Problem | None = None
+        self._trouble: Trouble | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._strive, name="leader", daemon=True)
 
@@ -93,9 +102,9 @@ class Elector:
         return self._seen.holder if self._seen else ""
 
     @property
-    def problem(self) -> Problem | None:
+    def trouble(self) -> Trouble | None:
         """Why the last attempt could not find out who leads; None when it could."""
-        return self._problem
+        return self._trouble
 
     def fence(self) -> None:
         """Raise ``Superseded`` unless we lead: called before every write."""
@@ -126,9 +135,9 @@ class Elector:
         try:
             leads = self._attempt()
             self._leads_until = began + self._timing.renew_deadline_s if leads else 0.0
-            self._problem = None
+            self._trouble = None
         except ClusterError as error:
-            self._problem = error.problem
+            self._fail(error.problem)
         self._tell()
 
     def release(self) -> None:
@@ -147,10 +156,15 @@ class Elector:
             try:
                 self.step()
             except Exception as error:  # noqa: BLE001 — a thread that dies would leave this replica idle for ever
-                self._problem = _our_bug(error)
+                self._fail(_our_bug(error))
             self._stopping.wait(self._timing.retry_s)
         self._tell()
         self.release()
+
+    def _fail(self, problem: Problem) -> None:
+        before = self._trouble
+        since = before.since if before else self._clock.now()
+        self._trouble = Trouble(problem, since, before.count + 1 if before else 1)
 
     def _tell(self) -> None:
         leads = self.is_leading

@@ -10,6 +10,7 @@ from datetime import datetime
 from gitopsd.core.errors import Problem
 from gitopsd.core.model import Environment
 from gitopsd.core.passes import Pass
+from gitopsd.core.record import Record
 from gitopsd.core.reversal import Told
 from gitopsd.core.status.view import EnvironmentView, SourceView
 
@@ -46,12 +47,20 @@ class Board:
             ),
         )
 
+    def stand_by(self, name: str, record: Record) -> None:
+        """Show what is remembered in the cluster, and nothing of what was seen while we led."""
+        self._put(name, lambda view: EnvironmentView(environment=view.environment, record=record))
+
     def failed(self, name: str, problems: tuple[Problem, ...], kind: str, at: datetime) -> int:
-        """Show a pass that could not know; return how often in a row."""
+        """Show a pass that could not know, and since when; return how often in a row."""
         self._put(
             name,
             lambda view: replace(
-                view, problems=problems, problem_class=kind, problem_at=at, problem_count=view.problem_count + 1
+                view,
+                problems=problems,
+                problem_class=kind,
+                problem_at=view.problem_at if _is_still(view.problems, problems) else at,
+                problem_count=view.problem_count + 1,
             ),
         )
         return self.environments[name].problem_count
@@ -80,3 +89,8 @@ class Board:
             view = self.environments.get(name)
             self.environments = {**self.environments, name: change(view)}  # type: ignore[arg-type]
             self.serial += 1
+
+
+def _is_still(before: tuple[Problem, ...], now: tuple[Problem, ...]) -> bool:
+    """Whether the same is wrong: what was asked when it showed may differ."""
+    return bool(before) and before[0].code == now[0].code

@@ -23,7 +23,7 @@ from gitopsd.core.applyset import ID, parent_name
 from gitopsd.core.errors import ClusterError, ConfigError, GitopsdError, Problem, RenderError, Stage
 from gitopsd.core.model import Environment
 from gitopsd.core.passes import Look
-from gitopsd.core.status.view import DaemonView, View
+from gitopsd.core.status.view import DaemonView, EnvironmentView, View
 from gitopsd.core.target import Target, choose_target
 from gitopsd.daemon.engine import Engine
 from gitopsd.daemon.log import configure_logging
@@ -46,6 +46,7 @@ class Daemon:
         self._engine = Engine(house)
         self._started_at: datetime | None = None
         self._hears: Callable[[], bool] = lambda: False
+        self._told_to_stop_by = ""
 
     @property
     def environments(self) -> Mapping[str, Environment]:
@@ -66,8 +67,13 @@ class Daemon:
         """Follow every environment until SIGTERM or SIGINT; return the exit code."""
         configure_logging()
         stopped = threading.Event()
+
+        def stop(number: int, _: object) -> None:
+            self._told_to_stop_by = signal.Signals(number).name
+            stopped.set()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopped.set())
+            signal.signal(number, stop)
         self.run_until(stopped)
         return 0
 
@@ -76,7 +82,8 @@ class Daemon:
         self._tell_of_tools()
         with self._running(), self._serving():
             stopped.wait()
-            logger.info("stopping: calls in flight are finished")
+            logger.bind(because=self._told_to_stop_by).info("stopping: calls in flight are finished")
+        logger.info("stopped")
 
     def once(self, timeout_s: float, progress: Callable[[View], None]) -> View:
         """Make passes until every environment has come to rest, or the time is up; return how it ended."""
@@ -114,9 +121,22 @@ class Daemon:
         return View(
             daemon=self._daemon_view(),
             sources=tuple(board.sources.values()),
-            environments=tuple(board.environments.values()),
+            environments=tuple(self._as_known(one) for one in board.environments.values()),
             at=self._house.clock.now(),
             serial=board.serial,
+        )
+
+    def _as_known(self, view: EnvironmentView) -> EnvironmentView:
+        """What was seen last is not known to be so for as long as nobody here may look."""
+        trouble = self._house.fence.trouble
+        if trouble is None:
+            return view
+        return replace(
+            view,
+            problems=(trouble.problem,),
+            problem_class=ClusterError.__name__,
+            problem_at=trouble.since,
+            problem_count=trouble.count,
         )
 
     def _look(self, environment: Environment) -> Look | GitopsdError:

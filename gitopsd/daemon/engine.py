@@ -166,7 +166,12 @@ class Engine:
 
     def _pass(self, name: str) -> None:
         environment = self.environments.get(name)
-        if environment is None or not self.house.fence.is_open or self._fetched.get(environment.source) != self._term:
+        if environment is None:
+            return
+        if not self.house.fence.is_open:
+            self._stand_by(environment)
+            return
+        if self._fetched.get(environment.source) != self._term:
             # Whoever leads begins with a fetch: what was fetched before may be older than what the last leader did.
             return
         try:
@@ -185,6 +190,17 @@ class Engine:
         at = self.house.clock.now() + timedelta(seconds=delay_s)
         self.board.scheduled(name, at, is_retry=bool(self.board.environments[name].problems))
         self.queue.wake(name, delay_s)
+
+    def _stand_by(self, environment: Environment) -> None:
+        """Show how far the leader is, as its record says. What keeps us from reading that is shown in its place."""
+        if self.house.fence.trouble:
+            return
+        try:
+            record = self.house.store.load(environment)
+        except GitopsdError as error:
+            self._show(environment.name, error.problems, error)
+        else:
+            self.board.stand_by(environment.name, record)
 
     def _did(self, name: str, latest: Pass) -> float:
         before = self.board.environments[name].latest

@@ -12,7 +12,7 @@ from datetime import timedelta
 from gitopsd.adapters.authority import KubernetesAuthority
 from gitopsd.adapters.cluster import KubernetesCluster, Limits, Transport, credentials
 from gitopsd.adapters.git import GitSource, GitSourceSettings
-from gitopsd.adapters.leader import Candidate, Elector
+from gitopsd.adapters.leader import Candidate, Elector, Trouble
 from gitopsd.adapters.probes import Checked, Prober, PrometheusServer
 from gitopsd.adapters.render import DirectoryRenderer, Larder, Shelf, Storage, Workshop
 from gitopsd.adapters.secrets import SopsDecryptor
@@ -71,6 +71,11 @@ class Fence:
     def holder(self) -> str:
         """Who leads."""
         return self.elector.holder if self.elector else ""
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why nobody here may write, or know who may; None when we may, or somebody else is known to."""
+        return None if self.elector is None or self.elector.is_leading else self.elector.trouble
 
 
 @dataclass(eq=False, kw_only=True)

@@ -123,7 +123,7 @@ def test_who_comes_back_finds_that_another_leads(contest):
 
     assert contest.leaders == "b"
     assert contest.told["a"] == [True, False]
-    assert contest.electors["a"].problem is None
+    assert contest.electors["a"].trouble is None
 
 
 @pytest.mark.parametrize(
@@ -144,11 +144,11 @@ def test_one_trouble_ends_no_leadership_and_begins_none(contest, trouble):
         contest.roads[name].losses.append(trouble)
     contest.pass_time(2, "a", "b")
     assert contest.leaders == "a"
-    assert contest.electors["a"].problem
+    assert contest.electors["a"].trouble
     contest.pass_time(8, "a", "b")
 
     assert contest.leaders == "a"
-    assert contest.electors["a"].problem is None
+    assert contest.electors["a"].trouble is None
 
 
 @pytest.mark.parametrize("loss", list(Loss), ids=lambda loss: loss.value)
@@ -166,8 +166,19 @@ def test_rights_that_are_missing_are_said(contest):
     contest.roads["a"].losses.append(refusal(403, "Forbidden"))
     contest.step("a")
 
-    assert contest.electors["a"].problem.code == "FORBIDDEN"
-    assert contest.electors["a"].problem.ref == "Lease gitopsd/gitopsd"
+    assert contest.electors["a"].trouble.problem.code == "FORBIDDEN"
+    assert contest.electors["a"].trouble.problem.ref == "Lease gitopsd/gitopsd"
+
+
+def test_trouble_has_an_age(contest):
+    contest.step("a")
+    contest.roads["a"].down = True
+    contest.step("a")
+    began = contest.electors["a"].trouble.since
+    contest.pass_time(2, "a")
+
+    trouble = contest.electors["a"].trouble
+    assert (trouble.problem.code, trouble.since, trouble.count) == ("CLUSTER_UNREACHABLE", began, 2)
 
 
 def test_a_call_that_hangs_keeps_nobody_leading(contest):

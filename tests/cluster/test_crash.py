@@ -5,6 +5,7 @@ Told to stop (SIGTERM), it finishes what it is at, says that it does not lead an
 
 from __future__ import annotations
 
+import json
 import signal
 from collections import Counter
 from dataclasses import dataclass
@@ -147,6 +148,9 @@ def test_told_to_stop_in_the_middle_of_an_apply_it_finishes_and_the_next_one_wri
     begin, trace = stage.audit.position(), stage.folder / "trace"
     with running(stage.config(), trace, Fate("SIGTERM", BEFORE, "PATCH configmaps/settings 1"), **SHARED) as child:
         assert child.wait(GRACE_S) == 0
+    log = [json.loads(line) for line in trace.with_suffix(".log").read_text().splitlines()]
+    assert [line["because"] for line in log if "because" in line] == ["SIGTERM"]
+    assert [line["message"] for line in log][-2:] == ["not leading", "stopped"]
     assert stage.get("leases", "gitopsd")["spec"]["holderIdentity"] == ""
     assert stage.get("configmaps", "settings")["data"] == {"colour": "blue"}
 

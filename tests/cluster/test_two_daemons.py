@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rig.accounts import Account, account_kubeconfig, allow_everywhere, create_account
 from rig.audit import Request
+from rig.faults import paused
+from tests.cluster.asking import address, status
 from tests.cluster.crashing import BEFORE, UNHARMED, Fate, running
 from tests.cluster.stage import Stage, configmap, until
 
@@ -46,6 +49,9 @@ class Pair:
 
     def log(self, name: str) -> str:
         return self.trace(name).with_suffix(".log").read_text()
+
+    def status(self, name: str) -> dict[str, Any]:
+        return status(address(self.trace(name).with_suffix(".log")))
 
     @property
     def holder(self) -> str:
@@ -100,6 +106,12 @@ def test_whoever_leads_writes_alone_and_what_it_leaves_the_other_finishes(pair):
         with pair.daemon("second") as second:
             until("the first commit", lambda: pair.value() == "1")
 
+            # Whoever stands by says how far the leader is, and claims nothing that it has not seen.
+            until("the second to know of it", lambda: pair.status("second").get("phase") == "Ready")
+            shown = pair.status("second")
+            assert (shown["sync"]["status"], shown["health"]["status"]) == ("Unknown", "Unknown")
+            assert shown["revision"]["applied"]["sha"] == stage.repository.head()
+
             # The leader stops in the middle of an apply for longer than its lease, and wakes up again.
             stage.commit(_files("2"))
             until("the second to lead", lambda: pair.leads(second), TAKEOVER_S)
@@ -121,3 +133,19 @@ def test_whoever_leads_writes_alone_and_what_it_leaves_the_other_finishes(pair):
     objects = ["patch one", "patch two"]
     assert [write for write in pair.writes(begin, by="first") if write in objects] == [*objects, *objects]
     assert [write for write in pair.writes(begin, by="second") if write in objects] == [*objects, *objects]
+
+
+def test_while_nobody_can_say_who_leads_the_status_says_so_and_since_when(pair):
+    stage = pair.stage
+    stage.commit(_files("1"))
+    with pair.daemon("first"):
+        until("the first commit", lambda: pair.status("first").get("phase") == "Ready")
+        with paused(stage.cluster.powers()):
+            until("it to say so", lambda: pair.status("first")["phase"] == "Failed", TAKEOVER_S)
+            silent = pair.status("first")
+            until("another try", lambda: pair.status("first")["lastError"]["count"] > silent["lastError"]["count"])
+            later = pair.status("first")
+        until("it to be well again", lambda: pair.status("first")["phase"] == "Ready")
+    assert silent["lastError"]["code"] == "CLUSTER_UNREACHABLE"
+    assert silent["lastError"]["at"] == later["lastError"]["at"]
+    assert (silent["sync"]["status"], silent["health"]["status"]) == ("Unknown", "Unknown")
