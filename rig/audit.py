@@ -15,6 +15,8 @@ from rig.waiting import wait_for
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _PARTS = ("system:apiserver", "system:kube-", "system:kwok", "system:node:", "system:serviceaccount:kube-system:")
 _RIG = "gitopsd-rig"
+# Where the token of a pod's account says which pod it is.
+_POD = "authentication.kubernetes.io/pod-name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,7 @@ class Request:
     name: str
     subresource: str
     user: str
+    pod: str
     impersonated_user: str
     agent: str
     manager: str
@@ -129,6 +132,7 @@ def _request(event: dict[str, Any]) -> Request:
         name=about.get("name", ""),
         subresource=about.get("subresource", ""),
         user=event["user"].get("username", ""),
+        pod=event["user"].get("extra", {}).get(_POD, [""])[0],
         impersonated_user=event.get("impersonatedUser", {}).get("username", ""),
         agent=agent,
         # The API server's own rule for clients that name no manager.

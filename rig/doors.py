@@ -30,12 +30,16 @@ def close_door(cluster: Cluster, port: int) -> None:
 
 def let_pods_reach(cluster: Cluster, port: int) -> str:
     """Where pods of a real node reach a server on this machine's loopback: `ADDRESS:PORT`."""
-    name = f"out-{port}"
     command = [*_relay(port, f"127.0.0.1:{port}"), f"--address={NODE_ADDRESS}", f"--listen-in={network_file(cluster)}"]
-    cluster.programs.start(name, command, _tree())
+    cluster.programs.start(_name_out(port), command, _tree())
     probe = [*inside(cluster), sys.executable, "-c", _PROBE, NODE_ADDRESS, str(port)]
     wait_for(f"the door to port {port} to open", lambda: subprocess.run(probe, check=False).returncode == 0)
     return f"{NODE_ADDRESS}:{port}"
+
+
+def let_pods_reach_no_more(cluster: Cluster, port: int) -> None:
+    """Close that door; connections through it end."""
+    cluster.programs.end(_name_out(port))
 
 
 def _relay(port: int, to: str) -> list[str]:
@@ -48,6 +52,10 @@ def _tree() -> dict[str, str]:
 
 def _name(port: int) -> str:
     return f"door-{port}"
+
+
+def _name_out(port: int) -> str:
+    return f"out-{port}"
 
 
 def _listens(cluster: Cluster, port: int) -> bool:

@@ -1,14 +1,31 @@
-"""What can go wrong with an API server, on purpose: it crashes, it hangs, it is far away. Each ends with its block."""
+"""What can go wrong, on purpose: an API server crashes, hangs, is far away; a network parts; a container is killed.
 
+What lasts ends with its block.
+"""
+
+import os
 import signal
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 from rig import controlplane
 from rig.cluster import Cluster
 from rig.doors import close_door, open_door
+from rig.errors import RigError
 from rig.kubeconfig import write_elsewhere
+from rig.network import inside
+from rig.real import PODS
+
+_CUT = """
+table inet {table} {{
+  chain from-pods {{ type filter hook input priority 0; ip saddr {pods} tcp dport {port} {how}; }}
+  chain to-pods {{ type filter hook output priority 0; ip daddr {pods} tcp sport {port} {how}; }}
+}}
+"""
+_HOW = {"silent": "drop", "refused": "reject with tcp reset"}
 
 
 @contextmanager
@@ -48,3 +65,31 @@ def delayed(cluster: Cluster, seconds: float) -> Iterator[Path]:
     finally:
         close_door(cluster, port)
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def cut(cluster: Cluster, port: int, how: Literal["silent", "refused"] = "silent") -> Iterator[None]:
+    """Pods of a real node do not reach that port of the node, nor it them: nobody answers, or all is refused."""
+    table = f"cut-{port}"
+    _nft(cluster, _CUT.format(table=table, pods=PODS, port=port, how=_HOW[how]))
+    try:
+        yield
+    finally:
+        _nft(cluster, f"delete table inet {table}")
+
+
+def kill_container(container: str) -> None:
+    """Kill (-9) every process of a container of a real node; `container` is its id."""
+    for groups in Path("/proc").glob("[0-9]*/cgroup"):
+        # A process may end while we look.
+        with suppress(OSError):
+            if container in groups.read_text():
+                os.kill(int(groups.parent.name), signal.SIGKILL)
+
+
+def _nft(cluster: Cluster, rules: str) -> None:
+    done = subprocess.run(
+        [*inside(cluster), "nft", "-f", "-"], input=rules, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise RigError(f"nft refused the rules: {done.stderr.strip()}", remedy="Is it a cluster with a real node?")
