@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,17 +34,24 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is shown to
 ServerOption = Annotated[
     str, typer.Option("--server", envvar="GITOPSD_SERVER", help="Ask this daemon instead of reading the records.")
 ]
+TokenOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file", envvar="GITOPSD_TOKEN_FILE", help="With --server: the token that it asks for.", metavar="FILE"
+    ),
+]
 
 
 def status(
     environment: NameArgument = None,
     config: ConfigOption = DEFAULT_CONFIG,
     server: ServerOption = "",
+    token_file: TokenOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Say how environments are, and why."""
     if server:
-        show_status(ask(server, environment or ""), output)
+        show_status(ask(server, environment or "", token_file), output)
         return
     wired = build(config)
     view = _remembered(wired, [_named(wired, environment)] if environment else list(wired.environments.values()))
@@ -56,11 +64,12 @@ def history(
     environment: EnvironmentArgument,
     config: ConfigOption = DEFAULT_CONFIG,
     server: ServerOption = "",
+    token_file: TokenOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Say what happened in an environment, the newest first."""
     if server:
-        show_history(ask(server, environment), output)
+        show_history(ask(server, environment, token_file), output)
         return
     wired = build(config)
     found = _named(wired, environment)
