@@ -22,6 +22,7 @@ from gitopsd.core.model import (
     Live,
     ObjectRef,
     Others,
+    Stuck,
     Wanted,
 )
 from gitopsd.core.plan import Change, Prune
@@ -106,6 +107,12 @@ class Cluster(Protocol):
 
     def prune(self, environment: Environment, prunes: Sequence[Prune]) -> tuple[Applied, ...]:
         """Delete what a fresh read still proves to be ours; one answer each. ``gone`` only when NotFound was seen."""
+
+    def unstick(self, environment: Environment, pods: Sequence[Stuck]) -> tuple[Applied, ...]:
+        """Delete these pods as they were read, for their controller to make them anew; one answer each.
+
+        One that is not as it was read stays, and that is no problem: it is looked at again.
+        """
 
 
 class Store(Protocol):

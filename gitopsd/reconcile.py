@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Watch, decide
+from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Unstick, Watch, decide
 from gitopsd.core.errors import ClusterError, Problem, RenderError, SourceError, Stage
 from gitopsd.core.manifests.place import place
 from gitopsd.core.manifests.unstable import is_unstable
-from gitopsd.core.model import Accepted, Applied, Desired, Environment, HealthStatus, ObjectRef, Others
+from gitopsd.core.model import Accepted, Applied, Desired, Environment, HealthStatus, ObjectRef, Others, Stuck
 from gitopsd.core.passes import Git, Look, Pass, Step
 from gitopsd.core.plan import Cause
 from gitopsd.core.planning import make_plan
@@ -165,6 +165,8 @@ def act(environment: Environment, decision: Decision, look: Look, record: Record
             return _save(environment, record, seen, ports)
         case Apply():
             return _apply(environment, decision, look, seen, ports)
+        case Unstick(pods):
+            return _unstick(environment, pods, _save(environment, record, seen, ports), ports)
         case Keep():
             return _keep(environment, look, seen, ports)
         case Revert(why, back_to):
@@ -234,6 +236,12 @@ def _rollout(look: Look, record: Record) -> Rollout:
         failing_before=before.failing_before if before else record.failing_probes,
         broken=before.broken if before else unhealthy(look.desired, look.live, HealthStatus.FAILED),
     )
+
+
+def _unstick(environment: Environment, pods: Sequence[Stuck], record: Record, ports: Ports) -> Record:
+    """The rollout is the intent, and was saved as it began; each pod goes as it was seen, or stays."""
+    _raise_for(ports.cluster.unstick(environment, pods))
+    return record
 
 
 def _keep(environment: Environment, look: Look, record: Record, ports: Ports) -> Record:

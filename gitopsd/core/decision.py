@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.health import is_good
-from gitopsd.core.model import Desired
+from gitopsd.core.model import Desired, Stuck
 from gitopsd.core.plan import Cause, Change, Plan
 from gitopsd.core.record import Hold, Record, Rollout, Suspension, Trigger
 from gitopsd.core.settings import OnFailure
@@ -29,6 +29,13 @@ class Apply:
 
     changes: tuple[Change, ...]
     begins: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unstick:
+    """Delete these pods: their controller would wait for them to become ready before it replaces them."""
+
+    pods: tuple[Stuck, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,7 @@ class Held:
     hold: Hold | None = None
 
 
-Decision: TypeAlias = Rest | Apply | Watch | Keep | Revert | Halt | Held
+Decision: TypeAlias = Rest | Apply | Unstick | Watch | Keep | Revert | Halt | Held
 
 
 def decide(target: Target, desired: Desired, plan: Plan, verdict: Verdict, record: Record) -> Decision:
@@ -85,7 +92,7 @@ def decide(target: Target, desired: Desired, plan: Plan, verdict: Verdict, recor
     if plan.changes or record.current != plan.digest:
         return Apply(plan.changes, begins=record.current != plan.digest)
     if rollout and (plan.waiting or verdict.outcome is not Outcome.HEALTHY):
-        return Watch(plan.waiting[0] if plan.waiting else verdict.why, verdict.look_again_at)
+        return _on_the_way(plan, verdict)
     if rollout or plan.prunes:
         return Keep()
     return Rest()
@@ -109,6 +116,13 @@ def _give_up(target: Target, desired: Desired, plan: Plan, verdict: Verdict, rec
     if kept and is_safe and is_ours and asked is OnFailure.REVERT and is_a_commits:
         return Revert(why, back_to=kept.digest)
     return Halt(why, freeze=asked is OnFailure.FREEZE and is_a_commits)
+
+
+def _on_the_way(plan: Plan, verdict: Verdict) -> Unstick | Watch:
+    """All that can be written is written: what would wait for itself for ever is helped, the rest has its time."""
+    if plan.stuck:
+        return Unstick(plan.stuck)
+    return Watch(plan.waiting[0] if plan.waiting else verdict.why, verdict.look_again_at)
 
 
 def _after_failure(rollout: Rollout, plan: Plan, verdict: Verdict) -> Decision:

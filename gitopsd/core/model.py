@@ -200,13 +200,22 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stuck:
+    """A pod of an older revision that its controller never replaces by itself, exactly as it was read."""
+
+    ref: ObjectRef
+    uid: str
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LiveObject:
     """One object as the cluster has it.
 
     ``fingerprint`` covers all but status and what the server alone writes. ``part_of`` is its apply-set label;
     ``owner`` names, in words, who else has a claim on it (``Helm release shop/web``, ``environment staging``), or is
-    empty. ``protection`` says why it must not be pruned, or is empty. ``body`` is there only when the object was read
-    in full this pass.
+    empty. ``protection`` says why it must not be pruned, or is empty. ``stuck`` are pods of it that hold up its update.
+    ``body`` is there only when the object was read in full this pass.
     """
 
     ref: ObjectRef
@@ -217,6 +226,7 @@ class LiveObject:
     part_of: str = ""
     owner: str = ""
     protection: str = ""
+    stuck: tuple[Stuck, ...] = ()
     body: Body | None = field(default=None, repr=False)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gitopsd.core.errors import Problem
-from gitopsd.core.model import Item, Json, Manifest, ObjectRef, Revision, Sight
+from gitopsd.core.model import Item, Json, Manifest, ObjectRef, Revision, Sight, Stuck
 
 
 class Action(StrEnum):
@@ -72,7 +72,8 @@ class Plan:
     nothing about this digest: left alone, or gone because they were done.
     ``rejections`` make the digest impossible; ``conflicts`` need a person or another environment; ``fighting`` are
     objects that somebody else keeps changing. ``prunes`` come after keep; ``kept_back`` says why a leftover is not
-    pruned. ``learned`` and ``forgotten`` are what the inventory must take over without any write.
+    pruned. ``stuck`` are pods that hold up what this rollout changed. ``learned`` and ``forgotten`` are what the
+    inventory must take over without any write.
     """
 
     digest: str
@@ -86,6 +87,7 @@ class Plan:
     fighting: tuple[Problem, ...] = ()
     prunes: tuple[Prune, ...] = ()
     kept_back: tuple[Problem, ...] = ()
+    stuck: tuple[Stuck, ...] = ()
     learned: Mapping[ObjectRef, Item] = field(default_factory=dict)
     forgotten: frozenset[ObjectRef] = frozenset()
     unchanged_count: int = 0

@@ -27,6 +27,7 @@ from gitopsd.core.model import (
     Preview,
     Refused,
     Sight,
+    Stuck,
 )
 from gitopsd.core.order import in_order, needs
 from gitopsd.core.plan import Action, Cause, Change, Plan
@@ -290,10 +291,18 @@ def _collect(
         fighting=tuple(step.problem for step in _of(steps, _Fight)),
         prunes=going.prunes,
         kept_back=going.kept_back,
+        stuck=_stuck(desired, live, record, [manifest.ref for manifest, _ in unchanged]),
         learned={**{manifest.ref: step.learned for manifest, step in unchanged if step.learned}, **going.learned},
         forgotten=going.forgotten,
         unchanged_count=len(unchanged),
     )
+
+
+def _stuck(desired: Desired, live: Live, record: Record, settled: Sequence[ObjectRef]) -> tuple[Stuck, ...]:
+    """Pods that keep what the rollout changed, and that is written, from coming about."""
+    rollout = record.rollout_of(desired.digest)
+    changed = [ref for ref in settled if rollout and ref in rollout.changed]
+    return tuple(pod for ref in changed if (found := live.sights[ref].live) for pod in found.stuck)
 
 
 def _of(steps: Sequence[tuple[Manifest, _Step]], kind: type[_Kind]) -> list[_Kind]:

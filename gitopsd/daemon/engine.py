@@ -16,12 +16,13 @@ from datetime import timedelta
 from loguru import logger
 
 from gitopsd.config import literal
-from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Watch
+from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Unstick, Watch
 from gitopsd.core.errors import GitopsdError, Problem, SourceError, Stage, Superseded
 from gitopsd.core.model import Environment
 from gitopsd.core.passes import Pass
 from gitopsd.daemon.board import Board
 from gitopsd.daemon.meter import Fate
+from gitopsd.daemon.pass_log import log_news
 from gitopsd.daemon.queue import WakeQueue
 from gitopsd.daemon.wiring import House
 from gitopsd.reconcile import reconcile
@@ -203,13 +204,12 @@ class Engine:
             self.board.stand_by(environment.name, record)
 
     def _did(self, name: str, latest: Pass) -> float:
-        before = self.board.environments[name].latest
+        before = self.board.environments[name]
         self.board.saw(name, latest)
         if latest.git.rejected:
             self._show(name, latest.git.rejected.problems, latest.git.rejected)
         self.house.claims.settled(name, is_ready=isinstance(latest.decision, Rest) and _is_followed(latest))
-        if before is None or type(before.decision) is not type(latest.decision):
-            _log(name, latest)
+        log_news(before, self.board.environments[name])
         if self.house.claims.take_news() or not isinstance(latest.decision, Rest | Held | Watch):
             self._wake_who_waits_for_others()
         return self._next_look_s(latest.decision, self.environments[name])
@@ -226,6 +226,8 @@ class Engine:
             case Watch(_, until):
                 wait = (until - self.house.clock.now()).total_seconds() if until else WATCH_LOOK_S
                 return min(max(wait, 0.05), WATCH_LOOK_S)
+            case Unstick():
+                return WATCH_LOOK_S
             case Rest() | Held():
                 # Each fetch wakes it; so much later, that was long enough to wait for one.
                 poll_s = self.house.config.poll_s(environment.source)
@@ -274,24 +276,3 @@ def _our_bug(error: Exception) -> Problem:
         message=f"gitopsd failed on its own account: {type(error).__name__}",
         hint="the log has the traceback; please report it",
     )
-
-
-def _log(name: str, latest: Pass) -> None:
-    decision = latest.decision
-    revision = str(latest.look.desired.revision) if latest.look else ""
-    bound = logger.bind(environment=name, revision=revision)
-    match decision:
-        case Revert(why, back_to):
-            bound.bind(why=why, back_to=back_to).error("put back")
-        case Halt(why):
-            bound.bind(why=why).error("rollout failed, and nothing is put back")
-        case Held(problems):
-            bound.bind(code=problems[0].code, why=problems[0].message).warning("held")
-        case Watch(why):
-            bound.bind(why=why).info("rolling out")
-        case Apply(changes, begins):
-            bound.bind(changes=len(changes), begins=begins).info("applying")
-        case Keep():
-            bound.info("healthy: kept")
-        case Rest():
-            bound.info("in sync")

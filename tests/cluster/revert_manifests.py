@@ -90,9 +90,7 @@ def _broken(scenario: Scenario, name: str, image: str, replicas: int = 1, mood: 
         case Runs.DEPLOYMENT:
             return _scaled("Deployment", name, image, replicas, "")
         case Runs.STATEFUL_SET:
-            return _scaled(
-                "StatefulSet", name, image, replicas, f"\n  serviceName: {name}\n  podManagementPolicy: Parallel"
-            )
+            return _scaled("StatefulSet", name, image, replicas, f"\n  serviceName: {name}")
         case Runs.DAEMON_SET:
             return _workload("apps/v1 DaemonSet", name, f"\n  selector: {{matchLabels: {{app: {name}}}}}", image)
         case Runs.JOB:

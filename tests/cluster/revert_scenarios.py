@@ -128,8 +128,13 @@ class Scenario:
             finished=self.runs is Runs.JOB and self.fails in _ENDS_JOBS and not is_fixed,
             held=_HELD[self.meanwhile],
             writes=Counter(dict(_writes(self))),
-            exact=self.meanwhile in _UNDISTURBED,
+            exact=self.meanwhile in _UNDISTURBED and not self.shrinks,
         )
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether going back leaves a StatefulSet a broken pod too many: either we or its controller deletes it."""
+        return self.runs is Runs.STATEFUL_SET and self.also is Also.REPLICAS
 
     @property
     def is_possible(self) -> bool:
@@ -159,12 +164,16 @@ BYSTANDER = "ConfigMap/bystander"
 
 def _writes(scenario: Scenario) -> Iterator[tuple[str, int]]:
     """There and back: two writes of what was changed; one write and one delete of what was added."""
-    also, meanwhile = scenario.also, scenario.meanwhile
-    more = 0 if meanwhile in _UNDISTURBED else 1
+    more = 0 if scenario.meanwhile in _UNDISTURBED else 1
+    yield from _writes_of_what_breaks(scenario, more)
+    yield from _writes_besides(scenario, more)
+
+
+def _writes_of_what_breaks(scenario: Scenario, more: int) -> Iterator[tuple[str, int]]:
     if scenario.runs is Runs.POD:
         yield f"patch {scenario.breaks}", 1 + more
         yield f"delete {scenario.breaks}", 1
-        yield "patch Pod/better", int(meanwhile is Meanwhile.FIXED)
+        yield "patch Pod/better", int(scenario.meanwhile is Meanwhile.FIXED)
     elif scenario.runs is Runs.JOB:
         # A Job's template cannot be changed: each change is a Job made anew.
         times = 1 if scenario.fails in _ENDS_JOBS else 2
@@ -172,6 +181,13 @@ def _writes(scenario: Scenario) -> Iterator[tuple[str, int]]:
         yield f"patch {scenario.breaks}", times + more
     else:
         yield f"patch {scenario.breaks}", 2 + more
+    if scenario.runs is Runs.STATEFUL_SET and scenario.fails in IMAGES:
+        # Its controller would wait for the broken pod for ever.
+        yield f"delete Pod/web-{int(scenario.also is Also.REPLICAS)}", 1 + more
+
+
+def _writes_besides(scenario: Scenario, more: int) -> Iterator[tuple[str, int]]:
+    also, meanwhile = scenario.also, scenario.meanwhile
     if also in _ALSO_ADDS:
         yield f"patch {_ALSO_ADDS[also]}", 1 + more
     elif also in _ALSO_TOUCHES:

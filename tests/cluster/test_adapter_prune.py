@@ -119,7 +119,8 @@ def delete_as_read(world, body, read):
     transport = Transport(credentials(str(world.kubeconfig)))
     deleter = Deleter(Reader(Line(transport, world.environment), Discovery(transport)), lambda _: False)
     resource = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
-    answer = deleter.delete(resource, manifest(body).ref, read)
+    version = {"uid": read["metadata"]["uid"], "version": read["metadata"]["resourceVersion"]}
+    answer = deleter.delete(resource, manifest(body).ref, **version)
     transport.close()
     return meaning_of(answer.status, answer.body)
 

@@ -97,16 +97,32 @@ def test_what_a_person_refused_by_hand_stays_so_when_its_commit_comes_again(reve
     assert third in {hold.revision.commit for hold in reverted.record().held.values()}
 
 
-def test_a_stateful_set_that_goes_in_order_stays_stuck_and_says_so_until_its_pod_is_deleted(hasty_stage):
+def test_a_stateful_set_that_goes_in_order_is_put_back_although_its_controller_waits_for_the_broken_pod(hasty_stage):
     hasty_stage.commit({"gitopsd.yaml": SETTINGS % "60s", "data.yaml": STATEFUL})
     assert phase(hasty_stage.once()) is Phase.READY
+    before = hasty_stage.get("pods", "data-0")["metadata"]["uid"]
+    begin = hasty_stage.audit.position()
     with hasty_stage.daemon() as daemon:
         until("it to be known", phase_is(daemon, Phase.READY))
         hasty_stage.commit({"data.yaml": STATEFUL.replace("registry.example/app:1", "rig.test/web:v2-missing")})
-        until("the revert to fail", lambda: _outcomes(daemon)[:1] == [Outcome.REVERT_FAILED], 60)
-        # Kubernetes replaces no pod out of order, not even one that can never start.
-        hasty_stage.kubectl("delete", "pod", "data-1", "--wait=false")
-        until("it to be kept", phase_is(daemon, Phase.REVERTED), 60)
+        until("it to be put back", phase_is(daemon, Phase.REVERTED), 60)
+
+    assert written(hasty_stage, begin) == {"patch statefulsets/data": 2, "delete pods/data-1": 1}
+    assert hasty_stage.get("pods", "data-1")["spec"]["containers"][0]["image"] == "registry.example/app:1"
+    assert hasty_stage.get("pods", "data-0")["metadata"]["uid"] == before
+
+
+def test_a_fix_goes_through_although_the_controller_waits_for_the_broken_pod_of_the_first_commit(hasty_stage):
+    missing = STATEFUL.replace("registry.example/app:1", "rig.test/web:missing")
+    with hasty_stage.daemon() as daemon:
+        hasty_stage.commit({"gitopsd.yaml": SETTINGS % "60s", "data.yaml": missing})
+        until("the broken pod", lambda: hasty_stage.get("pods", "data-0"))
+        fix = hasty_stage.commit({"data.yaml": STATEFUL})
+        until("the fix to be kept", lambda: phase_is(daemon, Phase.READY)() and _wants(daemon) == fix, 60)
+
+
+def _wants(daemon) -> str:
+    return shown(daemon).latest.git.wanted.revision.commit
 
 
 def _kept(stage, version: str) -> str:

@@ -11,7 +11,18 @@ import pytest
 
 from gitopsd.adapters.cluster import KubernetesCluster, Transport, credentials
 from gitopsd.core.errors import ClusterError
-from gitopsd.core.model import Accepted, Applied, Deferred, Environment, Inventory, Item, Live, ObjectRef, Refused
+from gitopsd.core.model import (
+    Accepted,
+    Applied,
+    Deferred,
+    Environment,
+    Inventory,
+    Item,
+    Live,
+    ObjectRef,
+    Refused,
+    Stuck,
+)
 from gitopsd.core.plan import Action, Cause, Change, Prune
 from gitopsd.ports import Cluster
 from rig.api import Api
@@ -27,6 +38,8 @@ class World(Protocol):
     def make_by_hand(self, ref: ObjectRef) -> None: ...
     def delete(self, ref: ObjectRef) -> None: ...
     def lose(self) -> None: ...
+    def make_pod(self, name: str) -> Stuck: ...
+    def has_pod(self, pod: Stuck) -> bool: ...
 
 
 class FakeWorld:
@@ -45,6 +58,15 @@ class FakeWorld:
 
     def lose(self):
         self.cluster.down = True
+
+    def make_pod(self, name):
+        ref = ObjectRef("", "Pod", self.namespace, name)
+        self.cluster.put(ref, {})
+        made = self.cluster.objects[ref]
+        return Stuck(ref=ref, uid=made.uid, resource_version=str(made.version))
+
+    def has_pod(self, pod):
+        return pod.ref in self.cluster.objects
 
 
 class RealWorld:
@@ -69,6 +91,20 @@ class RealWorld:
 
     def lose(self):
         self.cluster.stop()
+
+    def make_pod(self, name):
+        body = {"metadata": {"name": name}, "spec": {"containers": [{"name": "app", "image": "rig.test/none"}]}}
+        body["spec"]["automountServiceAccountToken"] = False
+        made = self.api.create(self._pods, {"apiVersion": "v1", "kind": "Pod", **body})["metadata"]
+        ref = ObjectRef("", "Pod", self.namespace, name)
+        return Stuck(ref=ref, uid=made["uid"], resource_version=made["resourceVersion"])
+
+    def has_pod(self, pod):
+        return bool(self.api.find(f"{self._pods}/{pod.ref.name}"))
+
+    @property
+    def _pods(self):
+        return f"/api/v1/namespaces/{self.namespace}/pods"
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.cluster)])
@@ -256,6 +292,30 @@ def test_an_object_of_another_environment_is_not_pruned(world, staging):
 
     assert answer.problem
     assert look(world, production, one).sights[one.ref].live
+
+
+def test_a_stuck_pod_goes_as_it_was_read(world, staging):
+    pod = world.make_pod("web-1")
+    (answer,) = world.cluster.unstick(staging, [pod])
+
+    assert answer == Applied(ref=pod.ref)
+    assert not world.has_pod(pod)
+
+
+@pytest.mark.parametrize("read", [{"uid": "another"}, {"resource_version": "999999"}])
+def test_a_stuck_pod_that_is_not_as_it_was_read_stays(world, staging, read):
+    pod = world.make_pod("web-1")
+    (answer,) = world.cluster.unstick(staging, [replace(pod, **read)])
+
+    assert answer == Applied(ref=pod.ref)
+    assert world.has_pod(pod)
+
+
+def test_a_stuck_pod_that_is_gone_is_no_problem(world, staging):
+    pod = world.make_pod("web-1")
+    world.cluster.unstick(staging, [pod])
+
+    assert world.cluster.unstick(staging, [pod]) == (Applied(ref=pod.ref),)
 
 
 def test_a_cluster_that_does_not_answer_is_an_error(world, staging):

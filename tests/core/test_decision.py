@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gitopsd.core.decision import Apply, Halt, Held, Keep, Rest, Revert, Watch, decide
+from gitopsd.core.decision import Apply, Halt, Held, Keep, Rest, Revert, Unstick, Watch, decide
 from gitopsd.core.errors import Problem, Stage
-from gitopsd.core.model import Others
+from gitopsd.core.model import Others, Stuck
 from gitopsd.core.plan import Action, Cause, Change, Plan, Prune
 from gitopsd.core.record import Kept, Record, Trigger
 from gitopsd.core.settings import OnFailure, Settings
@@ -45,6 +45,7 @@ def ask(plan=plan(), verdict=HEALTHY, record=record(), trigger=Trigger.COMMIT, o
 
 CHANGED = plan(changes=(change(),))
 PRUNABLE = plan(prunes=(Prune(ref("Deployment", "old"), "u"),))
+HELD_UP = plan(stuck=(Stuck(ref=ref("Pod", "db-1"), uid="u", resource_version="7"),))
 BLOCKED = plan(rejections=(REFUSAL,))
 RESTING = record(rolling=False)
 
@@ -65,6 +66,10 @@ RESTING = record(rolling=False)
             id="a commit that only removes begins a rollout as well",
         ),
         pytest.param(ask(plan(), GOING), Watch("1/3 ready"), id="rolling out: watch"),
+        pytest.param(ask(HELD_UP, GOING), Unstick(HELD_UP.stuck), id="rolling out, and a pod is in the way: delete it"),
+        pytest.param(
+            ask(HELD_UP, FAILED, record(kept=())), Halt("no image"), id="failed, and a pod is in the way: it stays"
+        ),
         pytest.param(ask(plan(waiting=("x waits",)), HEALTHY), Watch("x waits"), id="behind a gate: watch"),
         pytest.param(ask(plan(), HEALTHY), Keep(), id="healthy: keep"),
         pytest.param(ask(PRUNABLE, HEALTHY, RESTING), Keep(), id="leftovers of a kept digest go"),

@@ -8,17 +8,29 @@ from datetime import timedelta
 import pytest
 
 from gitopsd.core.errors import Problem, Stage
-from gitopsd.core.model import Accepted, Deferred, Environment, Health, HealthStatus, Item, Others, Refused, Sight
+from gitopsd.core.model import (
+    Accepted,
+    Deferred,
+    Environment,
+    Health,
+    HealthStatus,
+    Item,
+    Others,
+    Refused,
+    Sight,
+    Stuck,
+)
 from gitopsd.core.plan import Action, Cause
 from gitopsd.core.planning import make_plan
 from gitopsd.core.record import Record, Trigger
 from gitopsd.core.target import Target
-from tests.make import CURRENT, NOON, ROLLING, desired, found, inventory, live, manifest, sight
+from tests.make import CURRENT, NOON, ROLLING, desired, found, inventory, live, manifest, ref, rollout, sight
 
 WEB = manifest("Deployment", "web", {"image": "a"})
 REFUSAL = Problem(code="APPLY_INVALID", stage=Stage.VALIDATE, message="no")
 SAME = Accepted({"metadata": {"name": "web"}})
 OTHER = Accepted({"metadata": {"name": "web", "labels": {"a": "b"}}})
+POD = Stuck(ref=ref("Pod", "web-1"), uid="u", resource_version="7")
 KNOWN = Record(inventory=inventory(WEB), current="new")
 
 
@@ -132,6 +144,21 @@ def test_what_another_followed_environment_may_want_is_not_adopted_before_it_sai
 
     assert [problem.code for problem in unsaid.conflicts] == ["OWNERSHIP_CONFLICT"]
     assert only_change(said_no).cause is only_change(nobody_of_ours).cause is Cause.ADOPTION
+
+
+@pytest.mark.parametrize(
+    ("changed", "preview", "stuck"),
+    [
+        pytest.param((WEB.ref,), None, (POD,), id="what the rollout changed: it goes"),
+        pytest.param((), None, (), id="what it did not change: it stays"),
+        pytest.param((WEB.ref,), OTHER, (), id="what is still to be written: it stays"),
+    ],
+)
+def test_a_pod_that_holds_up(changed, preview, stuck):
+    seen = Sight(ref=WEB.ref, live=found(WEB.ref, ROLLING, stuck=(POD,)), preview=preview)
+
+    assert plan(seen=seen, record=replace(KNOWN, rollout=rollout(*changed))).stuck == stuck
+    assert plan(seen=seen).stuck == ()
 
 
 def test_a_job_that_is_made_anew_again_and_again_is_a_fight():

@@ -31,6 +31,7 @@ from gitopsd.core.model import (
     Preview,
     Refused,
     Sight,
+    Stuck,
 )
 from gitopsd.core.plan import Action, Change, Prune
 
@@ -43,6 +44,8 @@ BUILT_IN = {
     ("batch/v1", "Job"): True,
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition"): False,
 }
+
+HELD_UP = Health(HealthStatus.IN_PROGRESS, "Progressing", "0/1 ready; a pod holds it up")
 
 
 @dataclass
@@ -63,7 +66,8 @@ class FakeCluster:
 
     ``refuse`` scripts a permanent refusal by object name; ``down`` makes every call fail; ``ill`` and ``cured`` are
     images that fail, or do not, whatever they are called; ``unsure`` are objects of which nothing can be known,
-    ``ready`` slow images that have come up; ``slow`` makes all of them slow.
+    ``ready`` slow images that have come up; ``slow`` makes all of them slow; ``held_up_by`` names the pod
+    that keeps an object from coming up for as long as it is there.
     """
 
     objects: dict[ObjectRef, Stored] = field(default_factory=dict)
@@ -76,6 +80,7 @@ class FakeCluster:
     ready: set[str] = field(default_factory=set)
     slow: bool = False
     blind_s: float = 0.0
+    held_up_by: dict[ObjectRef, ObjectRef] = field(default_factory=dict)
     _serial: int = 0
 
     def scopes(self, kinds: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], bool]:
@@ -96,6 +101,14 @@ class FakeCluster:
     def prune(self, environment: Environment, prunes: Sequence[Prune]) -> tuple[Applied, ...]:
         self._must_be_up()
         return tuple(self._delete(environment, prune) for prune in prunes)
+
+    def unstick(self, environment: Environment, pods: Sequence[Stuck]) -> tuple[Applied, ...]:
+        self._must_be_up()
+        for pod in pods:
+            if self._stuck(pod.ref) == (pod,):
+                del self.objects[pod.ref]
+                self.writes["delete", pod.ref] += 1
+        return tuple(Applied(ref=pod.ref) for pod in pods)
 
     def edit(self, ref: ObjectRef, **spec: str) -> None:
         """Change an object by hand."""
@@ -158,12 +171,17 @@ class FakeCluster:
             uid=stored.uid,
             resource_version=str(stored.version),
             fingerprint=f"fp-{stored.version}",
-            health=self._health(stored.body),
+            health=HELD_UP if self._stuck(self.held_up_by.get(ref)) else self._health(stored.body),
+            stuck=self._stuck(self.held_up_by.get(ref)),
             part_of=stored.part_of,
             owner=stored.owner or ("" if stored.part_of == environment.apply_set else f"environment {stored.part_of}"),
             protection=stored.protection,
             body=stored.body,
         )
+
+    def _stuck(self, pod: ObjectRef | None) -> tuple[Stuck, ...]:
+        stored = self.objects.get(pod) if pod else None
+        return (Stuck(ref=pod, uid=stored.uid, resource_version=str(stored.version)),) if pod and stored else ()
 
     def _health(self, body: Body) -> Health:
         spec = body.get("spec")

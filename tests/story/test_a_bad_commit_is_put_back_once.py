@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from gitopsd.core.decision import Rest, Revert
+from gitopsd.core.model import ObjectRef
 from tests.story.world import World
+
+WEB = ObjectRef("apps", "Deployment", "shop", "web")
 
 
 def kept_then(**bad: str) -> World:
@@ -23,6 +26,33 @@ def test_the_cluster_runs_what_was_kept():
     world = kept_then(web="bad-1", extra="good-1")
 
     assert world.images() == {"web": "good-1"}
+
+
+def test_a_pod_that_would_wait_for_itself_for_ever_is_deleted_on_the_way_back():
+    world = World()
+    world.commit(web="good-1")
+    world.settle()
+    world.commit(web="bad-1")
+    world.make_passes_until(Revert)
+    pod = ObjectRef("", "Pod", "shop", "web-1")
+    world.cluster.put(pod, {})
+    world.cluster.held_up_by = {WEB: pod}
+
+    assert isinstance(world.settle(), Rest)
+    assert world.images() == {"web": "good-1"}
+    assert world.cluster.deletes() == {pod: 1}
+
+
+def test_a_pod_of_what_is_kept_is_left_alone_whatever_holds_it_up():
+    world = World()
+    world.commit(web="good-1")
+    world.settle()
+    pod = ObjectRef("", "Pod", "shop", "web-1")
+    world.cluster.put(pod, {})
+    world.cluster.held_up_by = {WEB: pod}
+    world.settle()
+
+    assert world.cluster.deletes() == {}
 
 
 def test_it_is_put_back_once_however_long_it_stays_in_git():

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from gitopsd.adapters.cluster.discovery import Resource
 from gitopsd.adapters.cluster.reading import Reader
 from gitopsd.core.fields import part, parts, read, text, text_of
-from gitopsd.core.health import assess, is_good, needs_look_below
-from gitopsd.core.model import Body, Health, HealthStatus, LiveObject
+from gitopsd.core.health import assess, is_good, needs_look_below, stuck_pods
+from gitopsd.core.model import Body, Health, HealthStatus, LiveObject, ObjectRef, Stuck
 
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
 REPLICA_SETS = Resource(group="apps", version="v1", kind="ReplicaSet", plural="replicasets", namespaced=True)
@@ -29,9 +29,19 @@ class Below:
         """Say how an object is, with its pods in view where they were read."""
         return assess(body, self._all_below(text(body, "metadata.uid")))
 
+    def stuck(self, body: Body) -> tuple[Stuck, ...]:
+        """Name the pods that hold up the object's update."""
+        return tuple(_stuck(pod) for pod in stuck_pods(body, self._all_below(text(body, "metadata.uid"))))
+
     def _all_below(self, uid: str) -> tuple[Body, ...]:
         direct = self.owned.get(uid, ())
         return (*direct, *(pod for each in direct for pod in self.owned.get(text(each, "metadata.uid"), ())))
+
+
+def _stuck(pod: Body) -> Stuck:
+    metadata = part(pod, "metadata")
+    ref = ObjectRef(PODS.group, PODS.kind, text_of(metadata, "namespace"), text_of(metadata, "name"))
+    return Stuck(ref=ref, uid=text_of(metadata, "uid"), resource_version=text_of(metadata, "resourceVersion"))
 
 
 def wants_look_below(body: Body) -> bool:

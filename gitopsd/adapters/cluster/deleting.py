@@ -26,9 +26,9 @@ class Deleter:
     reader: Reader
     wait: Callable[[float], bool]
 
-    def delete(self, resource: Resource, ref: ObjectRef, body: Body) -> Answer:
-        """Delete the object as it was read."""
-        metadata = {"uid": text(body, "metadata.uid"), "resourceVersion": text(body, "metadata.resourceVersion")}
+    def delete(self, resource: Resource, ref: ObjectRef, *, uid: str, version: str) -> Answer:
+        """Delete the object as it was read, in this version."""
+        metadata = {"uid": uid, "resourceVersion": version}
         options = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",

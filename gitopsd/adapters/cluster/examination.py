@@ -88,7 +88,8 @@ class Examiner:
         return Sight(ref=look.ref, live=None, preview=asked.preview, omit=look.omit)
 
     def _present(self, look: Look, body: Body) -> Sight:
-        live = live_object(self.environment, look.ref, body, self.below.health(body))
+        seen = live_object(self.environment, look.ref, body, self.below.health(body))
+        live = replace(seen, stuck=self.below.stuck(body))
         if live.health.status is HealthStatus.TERMINATING:
             return Sight(ref=look.ref, live=live, omit=look.omit)
         sent = diff.payload(look.manifest, self.environment, look.omit)

@@ -21,10 +21,11 @@ from gitopsd.adapters.cluster.pruning import Pruner
 from gitopsd.adapters.cluster.reading import Reader
 from gitopsd.adapters.cluster.recreation import Recreation
 from gitopsd.adapters.cluster.transport import Line, Transport
+from gitopsd.adapters.cluster.unsticking import unstick
 from gitopsd.adapters.cluster.watches import Wake, Watches
 from gitopsd.adapters.cluster.watching import Scope
 from gitopsd.adapters.cluster.writing import Writer
-from gitopsd.core.model import Applied, Body, Desired, Environment, Inventory, Live, LiveObject, ObjectRef, Sight
+from gitopsd.core.model import Applied, Body, Desired, Environment, Inventory, Live, LiveObject, ObjectRef, Sight, Stuck
 from gitopsd.core.plan import Change, Prune
 from gitopsd.ports import Clock
 
@@ -104,6 +105,11 @@ class KubernetesCluster:
             lanes=self._lanes,
         )
         return pruner.prune(prunes)
+
+    def unstick(self, environment: Environment, pods: Sequence[Stuck]) -> tuple[Applied, ...]:
+        """See ``ports.Cluster``."""
+        deleter = self._deleter(self._reader(environment))
+        return tuple(unstick(deleter, pod) for pod in pods)
 
     def tally(self, environment: str) -> Tally:
         """Return how many requests went out for an environment since we started."""

@@ -70,7 +70,9 @@ class Pruner:
         protection = why_protected(self.reader, body, self.environment.apply_set, prune.uid)
         if protection:
             return _kept(prune.ref, "PRUNE_PROTECTED", f"stays: {protection}", "see docs/prune.md")
-        answer = self.deleter.delete(resource, prune.ref, body)
+        answer = self.deleter.delete(
+            resource, prune.ref, uid=text(body, "metadata.uid"), version=text(body, "metadata.resourceVersion")
+        )
         meaning = meaning_of(answer.status, answer.body)
         if meaning not in (Meaning.DONE, Meaning.NOT_FOUND):
             problem = problem_of(meaning, answer.body, Subject(ref=prune.ref, stage=Stage.PRUNE))

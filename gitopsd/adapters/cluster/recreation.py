@@ -68,7 +68,9 @@ class Recreation:
         return None if meaning is Meaning.DONE else refused(change, meaning, answer.body)
 
     def _replaced(self, change: Change, resource: Resource, sent: Body, old: Body) -> Applied:
-        answer = self.deleter.delete(resource, change.ref, old)
+        answer = self.deleter.delete(
+            resource, change.ref, uid=text(old, "metadata.uid"), version=text(old, "metadata.resourceVersion")
+        )
         meaning = meaning_of(answer.status, answer.body)
         if meaning not in (Meaning.DONE, Meaning.NOT_FOUND):
             return refused(change, meaning, answer.body)

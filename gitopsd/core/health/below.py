@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gitopsd.core.fields import annotation, flag, label, parts, text, whole_or_none
+from gitopsd.core.fields import annotation, flag, label, parts, text, whole, whole_or_none
 from gitopsd.core.health.containers import Doom
 from gitopsd.core.health.pods import doom_of, is_active, is_ready, trouble_of
 from gitopsd.core.health.reasons import Reason, clipped, failed
@@ -35,6 +35,33 @@ def look_below(body: Body, own: Health, below: Sequence[Body]) -> Health:
     told = [f"{_name(pod)}: {doom.message}" for pod, doom in dooms] or _unready(pods) or _held_up(body, below)
     message = "; ".join([own.message, *told[:1]])
     return Health(own.status, own.reason, clipped(message))
+
+
+def stuck_pods(body: Body, below: Sequence[Body]) -> tuple[Body, ...]:
+    """Return the pods that an ordered StatefulSet never replaces by itself, although they are not what it is to run.
+
+    It waits for each pod to be ready before it touches the next. One of a revision that it has left for good, or that
+    is doomed, would be waited for in vain; Kubernetes' own advice ("forced rollback") is to delete it by hand.
+    """
+    newest, last = text(body, "status.updateRevision"), text(body, "status.currentRevision")
+    if not _goes_in_order(body) or not newest or not last:
+        return ()
+    uid = text(body, "metadata.uid")
+    pods = [pod for pod in below if text(pod, "kind") == "Pod" and uid and _controller_uid(pod) == uid]
+    waited_for = [pod for pod in pods if is_active(pod) and not is_ready(pod)]
+    old = [pod for pod in waited_for if label(pod, CONTROLLER_HASH) not in {"", newest}]
+    return tuple(pod for pod in old if label(pod, CONTROLLER_HASH) != last or doom_of(pod))
+
+
+def _goes_in_order(body: Body) -> bool:
+    """Whether it is a StatefulSet that replaces all its pods by itself, one after the other."""
+    return (
+        text(body, "kind") == "StatefulSet"
+        and text(body, "spec.podManagementPolicy") in {"", "OrderedReady"}
+        and text(body, "spec.updateStrategy.type") in {"", "RollingUpdate"}
+        and not whole(body, "spec.updateStrategy.rollingUpdate.partition")
+        and whole_or_none(body, "status.observedGeneration") == whole_or_none(body, "metadata.generation")
+    )
 
 
 def newest_pods(body: Body, below: Sequence[Body]) -> tuple[Body, ...]:
@@ -101,13 +128,8 @@ def _unready(pods: Sequence[Body]) -> list[str]:
 
 
 def _held_up(body: Body, below: Sequence[Body]) -> list[str]:
-    """An ordered StatefulSet does not replace a pod that is not ready, not even one that never will be."""
-    newest = text(body, "status.updateRevision")
-    if text(body, "kind") != "StatefulSet" or text(body, "spec.podManagementPolicy") == "Parallel" or not newest:
-        return []
-    pods = (pod for pod in below if text(pod, "kind") == "Pod" and is_active(pod) and not is_ready(pod))
-    old = sorted(_name(pod) for pod in _owned(body, tuple(pods)) if label(pod, CONTROLLER_HASH) != newest)
-    return [f"{name} is of an older revision and not ready, so it is not replaced; delete that pod" for name in old]
+    names = sorted(_name(pod) for pod in stuck_pods(body, below))
+    return [f"{name} is of an older revision and not ready; it must be deleted to be replaced" for name in names]
 
 
 def _name(pod: Body) -> str:

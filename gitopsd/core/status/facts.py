@@ -104,7 +104,7 @@ def problems(view: EnvironmentView) -> tuple[Problem, ...]:
     if view.problems:
         return view.problems
     untold = view.told.problem if view.told else None
-    return (*_standing(view), *_beside(view), *((untold,) if untold else ()))
+    return (*_standing(view), *_silence(view), *beside(view), *((untold,) if untold else ()))
 
 
 def _failed_at(record: Record) -> datetime | None:
@@ -127,18 +127,19 @@ def _standing(view: EnvironmentView) -> tuple[Problem, ...]:
     return (_put_back(hold, view.environment.name),) if hold and is_put_back(hold) else ()
 
 
-def _beside(view: EnvironmentView) -> tuple[Problem, ...]:
-    """What is wrong although the environment may be where it should be."""
-    if view.latest is None:
-        return ()
-    stale = view.latest.git.stale
-    look = view.latest.look
-    silence = stale.problems if stale else ()
+def beside(view: EnvironmentView) -> tuple[Problem, ...]:
+    """Return what is wrong with the objects although the environment may be where it should be."""
+    look = view.latest.look if view.latest else None
     if look is None:
-        return silence
+        return ()
     plan = look.plan
     kept_back = plan.kept_back if blocked_by_prune(look) else ()
-    return (*silence, *plan.conflicts, *plan.fighting, *kept_back, *_regressions(look), *_probes(look))
+    return (*plan.conflicts, *plan.fighting, *kept_back, *_regressions(look), *_probes(look))
+
+
+def _silence(view: EnvironmentView) -> tuple[Problem, ...]:
+    stale = view.latest.git.stale if view.latest else None
+    return stale.problems if stale else ()
 
 
 def regressed(look: Look) -> tuple[Finding, ...]:

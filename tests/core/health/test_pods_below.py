@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitopsd.core.health import Reason, assess, needs_look_below
+from gitopsd.core.health import Reason, assess, needs_look_below, stuck_pods
 from gitopsd.core.model import HealthStatus
 
 CURRENT, IN_PROGRESS, FAILED = HealthStatus.CURRENT, HealthStatus.IN_PROGRESS, HealthStatus.FAILED
@@ -298,19 +298,64 @@ def test_a_stateful_set_fails_by_any_new_pod(revision, expected):
     assert assess(stateful_set(), [fine, doomed]).status is expected
 
 
+MISSING, STARTING = waiting("ImagePullBackOff"), waiting("ContainerCreating")
+NEXT = {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}}
+
+
+def held_up_by(revision="db-2-bad", container=MISSING, spec=None, generation=1, **pods):
+    """What is stuck of a StatefulSet that goes from revision db-1 to db-2 and waits for this pod of another."""
+    one = stateful_set()
+    one["metadata"]["generation"] = generation
+    labels = {"controller-revision-hash": revision}
+    broken = pod("db-2", **{"labels": labels, "owner": "s1", "containers": [container], **pods})
+    return stuck_pods(one | {"spec": spec or {}}, [broken])
+
+
 @pytest.mark.parametrize(
-    ("policy", "told"),
+    "stuck",
     [
-        ({}, "2/3 ready; db-2 is of an older revision and not ready, so it is not replaced; delete that pod"),
-        ({"podManagementPolicy": "Parallel"}, "2/3 ready"),
+        pytest.param(held_up_by(), id="doomed, of a revision that was left"),
+        pytest.param(held_up_by(container=STARTING), id="not ready, of a revision that was left"),
+        pytest.param(held_up_by("db-1"), id="doomed, of the revision before"),
+        pytest.param(held_up_by(spec=NEXT), id="with the server's defaults written out"),
     ],
 )
-def test_an_ordered_stateful_set_says_which_pod_holds_up_its_update(policy, told):
-    """Kubernetes waits for the broken pod of the bad revision, also on the way back; a person must delete it."""
-    broken = pod("db-2", labels={"controller-revision-hash": "db-1"}, containers=[waiting("ImagePullBackOff")])
-    one = stateful_set()
-    health = assess(one | {"spec": one["spec"] | policy}, [broken])
+def test_an_ordered_stateful_set_waits_in_vain_for_a_pod(stuck):
+    """Kubernetes' own advice is to delete it by hand, after the template was put back."""
+    assert [one["metadata"]["name"] for one in stuck] == ["db-2"]
 
+
+@pytest.mark.parametrize(
+    "stuck",
+    [
+        pytest.param(held_up_by("db-2"), id="it is of the newest revision"),
+        pytest.param(held_up_by("db-1", STARTING), id="it is of the revision before, and may come up"),
+        pytest.param(
+            held_up_by(phase="Running", conditions=[{"type": "Ready", "status": "True"}], container=RUNNING),
+            id="it is ready",
+        ),
+        pytest.param(held_up_by(deletionTimestamp="2026-01-01T00:00:00Z"), id="it is going"),
+        pytest.param(held_up_by(phase="Failed"), id="it has ended"),
+        pytest.param(held_up_by(labels={}), id="its revision is not known"),
+        pytest.param(held_up_by(owner="s2"), id="it is another's"),
+        pytest.param(held_up_by(owner=""), id="it is nobody's"),
+        pytest.param(held_up_by(spec={"podManagementPolicy": "Parallel"}), id="pods go side by side"),
+        pytest.param(held_up_by(spec={"updateStrategy": {"type": "OnDelete"}}), id="a person deletes the pods"),
+        pytest.param(
+            held_up_by(spec={"updateStrategy": {"rollingUpdate": {"partition": 1}}}), id="some pods are to stay old"
+        ),
+        pytest.param(held_up_by(generation=2), id="its controller has not looked yet"),
+    ],
+)
+def test_no_pod_is_stuck_where(stuck):
+    assert stuck == ()
+
+
+def test_a_stateful_set_says_which_pod_holds_up_its_update():
+    broken = pod("db-2", labels={"controller-revision-hash": "db-1"}, owner="s1", containers=[waiting("ErrImagePull")])
+    health = assess(stateful_set(), [broken])
+
+    told = "2/3 ready; db-2 is of an older revision and not ready; it must be deleted to be replaced"
     assert (health.status, health.message) == (IN_PROGRESS, told)
 
 
