@@ -31,7 +31,7 @@ _OF_THE_MOMENT = ("generatedAt", "snapshot")
 _NO_ENVIRONMENT = Refusal(
     code="ENVIRONMENT_UNKNOWN",
     message="there is no environment of this name here",
-    hint="GET /status lists all of them; a name is the directory's path without the common prefix",
+    hint="GET /status lists all of them; a name is the directory's path without the first directory",
 )
 _STARTING = Refusal(
     code="STARTING", message="gitopsd has only just started and knows nothing yet", hint="ask again in a few seconds"
