@@ -18,8 +18,8 @@ from git import Git
 from git.exc import GitCommandNotFound
 
 from gitopsd.adapters.git.surroundings import Surroundings, unwanted_variables
+from gitopsd.adapters.pipes import CHUNK_BYTES, Feed, Intake, move, signal_group
 
-_CHUNK = 65_536
 _STDERR_MAX = 65_536
 _TICK_S = 0.25
 _GRACE_S = 2.0
@@ -32,10 +32,6 @@ class CommandStopped(Exception):
 
 class TookTooLong(CommandStopped):
     """The deadline came first."""
-
-
-class SaidTooMuch(CommandStopped):
-    """It wrote more than it may."""
 
 
 class NotStarted(Exception):
@@ -64,7 +60,7 @@ def run(arguments: Sequence[str], surroundings: Surroundings, limits: Limits, st
     """Run git with these arguments to its end.
 
     Raises:
-        CommandStopped: a bound was reached; the command and all it started are gone.
+        CommandStopped, SaidTooMuch: a bound was reached; the command and all it started are gone.
         NotStarted: there is no git.
     """
     ends_at = time.monotonic() + limits.deadline_s
@@ -103,59 +99,36 @@ def _started(arguments: Sequence[str], surroundings: Surroundings) -> Iterator[s
 
 
 def _attend(child: subprocess.Popen[bytes], stdin: bytes, limits: Limits, ends_at: float) -> tuple[bytes, str]:
-    streams = _Streams(stdin, limits.output_max)
+    streams = _Streams(child, stdin, limits.output_max)
     with selectors.DefaultSelector() as selector:
-        streams.register(selector, child)
+        streams.register(selector)
         while selector.get_map():
             left_s = ends_at - time.monotonic()
             if left_s <= 0:
                 raise TookTooLong
-            _move(selector, min(left_s, _TICK_S))
+            move(selector, min(left_s, _TICK_S))
             limits.watch()
-    return bytes(streams.stdout), streams.stderr.decode(errors="replace")
-
-
-def _move(selector: selectors.BaseSelector, wait_s: float) -> None:
-    for key, _ in selector.select(wait_s):
-        step, stream = key.data
-        if not step():
-            selector.unregister(stream)
-            stream.close()
+    return bytes(streams.stdout.content), streams.stderr.decode(errors="replace")
 
 
 class _Streams:
-    """The three pipes of a child; each step moves one chunk and says whether there may be more."""
+    """The three pipes of a child."""
 
-    def __init__(self, stdin: bytes, output_max: int) -> None:
-        self._unsent = memoryview(stdin)
-        self._output_max = output_max
-        self.stdout = bytearray()
+    def __init__(self, child: subprocess.Popen[bytes], stdin: bytes, output_max: int) -> None:
+        assert child.stdin is not None and child.stdout is not None and child.stderr is not None  # noqa: S101, PT018 - all are pipes
+        self._pipes = child.stdin, child.stdout, child.stderr
+        self._feed = Feed(child.stdin.fileno(), stdin)
+        self.stdout = Intake(child.stdout.fileno(), output_max)
         self.stderr = bytearray()
 
-    def register(self, selector: selectors.BaseSelector, child: subprocess.Popen[bytes]) -> None:
-        stdin, stdout, stderr = child.stdin, child.stdout, child.stderr
-        assert stdin is not None and stdout is not None and stderr is not None  # noqa: S101, PT018 - all are pipes
-        os.set_blocking(stdin.fileno(), False)
-        selector.register(stdin, selectors.EVENT_WRITE, (lambda: self._send(stdin.fileno()), stdin))
-        selector.register(stdout, selectors.EVENT_READ, (lambda: self._take_output(stdout.fileno()), stdout))
-        selector.register(stderr, selectors.EVENT_READ, (lambda: self._take_words(stderr.fileno()), stderr))
+    def register(self, selector: selectors.BaseSelector) -> None:
+        stdin, stdout, stderr = self._pipes
+        selector.register(stdin, selectors.EVENT_WRITE, (self._feed.step, stdin.close))
+        selector.register(stdout, selectors.EVENT_READ, (self.stdout.step, stdout.close))
+        selector.register(stderr, selectors.EVENT_READ, (self._take_words, stderr.close))
 
-    def _send(self, stdin: int) -> bool:
-        try:
-            self._unsent = self._unsent[os.write(stdin, self._unsent[:_CHUNK]) :]
-        except BrokenPipeError:
-            return False
-        return bool(self._unsent)
-
-    def _take_output(self, stdout: int) -> bool:
-        chunk = os.read(stdout, _CHUNK)
-        self.stdout += chunk
-        if len(self.stdout) > self._output_max:
-            raise SaidTooMuch
-        return bool(chunk)
-
-    def _take_words(self, stderr: int) -> bool:
-        chunk = os.read(stderr, _CHUNK)
+    def _take_words(self) -> bool:
+        chunk = os.read(self._pipes[2].fileno(), CHUNK_BYTES)
         self.stderr += chunk
         # The last words are the ones that tell why.
         del self.stderr[:-_STDERR_MAX]
@@ -165,17 +138,12 @@ class _Streams:
 def _end(child: subprocess.Popen[bytes]) -> None:
     if child.returncode is None:
         # Politely first: git then removes its locks and half-written packs.
-        _signal_group(child.pid, signal.SIGTERM)
+        signal_group(child.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(_GRACE_S)
-        _signal_group(child.pid, signal.SIGKILL)
+        signal_group(child.pid, signal.SIGKILL)
         child.wait()
     for stream in (child.stdin, child.stdout, child.stderr):
         if stream:
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, number)

@@ -10,10 +10,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from gitopsd.adapters.git.classify import failed
-from gitopsd.adapters.git.command import CommandStopped, Limits, SaidTooMuch
+from gitopsd.adapters.git.command import CommandStopped, Limits
 from gitopsd.adapters.git.repository import HEAD_REF, Repository, Tip
 from gitopsd.adapters.git.settings import GitSourceSettings
 from gitopsd.adapters.git.surroundings import Surroundings, local_surroundings, network_surroundings
+from gitopsd.adapters.pipes import SaidTooMuch
 from gitopsd.core.errors import SourceError
 
 _PACKS_MAX = 50
@@ -125,7 +126,7 @@ class Mirror:
             self._at(folder).run(
                 surroundings, self._limits(folder), "fetch", *options, "--end-of-options", settings.url, refspec
             )
-        except CommandStopped:
+        except (CommandStopped, SaidTooMuch):
             bound = f"more than {settings.repository_bytes_max} bytes"
             raise failed("GIT_TOO_LARGE", settings.name, bound) from None
         except SourceError as error:

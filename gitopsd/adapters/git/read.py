@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from gitopsd.adapters.git.classify import failed
-from gitopsd.adapters.git.command import SaidTooMuch
 from gitopsd.adapters.git.repository import Repository
 from gitopsd.adapters.git.settings import GitSourceSettings
+from gitopsd.adapters.pipes import SaidTooMuch
 from gitopsd.core.errors import Problem, RenderError, SourceError, Stage
 from gitopsd.core.git_url import printable
 from gitopsd.core.model import File

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from gitopsd.adapters.git.command import Limits, SaidTooMuch, TookTooLong, run
+from gitopsd.adapters.git.command import Limits, TookTooLong, run
 from gitopsd.adapters.git.surroundings import Surroundings, local_surroundings
+from gitopsd.adapters.pipes import SaidTooMuch
 from gitopsd.core.errors import ConfigError, SourceError
 from tests.adapters.git.conftest import STAGING, Place, files_of
 from tests.adapters.git.watching import children, environments, is_gone, needs_proc, open_files, programs

@@ -20,8 +20,9 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from gitopsd.adapters.pipes import CHUNK_BYTES, Feed, Intake, move, signal_group
+
 _LAUNCHER = Path(__file__).with_name("launcher.py")
-_CHUNK = 65_536
 _WORDS_MAX = 16_384
 _REPORT_MAX = 4_096
 _GRACE_S = 5.0
@@ -29,10 +30,6 @@ _GRACE_S = 5.0
 
 class TookTooLong(Exception):
     """The deadline came first."""
-
-
-class SaidTooMuch(Exception):
-    """It wrote more than it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +53,12 @@ def run(order: Mapping[str, Any], stdin: bytes, seconds: float, output_max: int)
     ends_at = time.monotonic() + seconds
     written = marshal.dumps({**order, "parent": os.getpid()})
     with _reported() as (report, told), _started(told) as child, _ending(child) as ended:
-        streams = _Streams(struct.pack(">Q", len(written)) + written + stdin, output_max)
-        streams.attend(child, report, ended, ends_at)
+        streams = _Streams(child, struct.pack(">Q", len(written)) + written + stdin, output_max)
+        streams.attend(report, ended, ends_at)
         status = child.wait()
-    return Ended(status, bytes(streams.stdout), bytes(streams.words), tuple(streams.report.decode().splitlines()))
+    return Ended(
+        status, bytes(streams.stdout.content), bytes(streams.words), tuple(streams.report.decode().splitlines())
+    )
 
 
 @contextlib.contextmanager
@@ -100,7 +99,7 @@ def _ending(child: subprocess.Popen[bytes]) -> Iterator[int]:
         yield ended
     finally:
         if child.returncode is None:
-            _signal_group(child, signal.SIGTERM)
+            signal_group(child.pid, signal.SIGTERM)
             with selectors.DefaultSelector() as selector:
                 selector.register(ended, selectors.EVENT_READ)
                 selector.select(_GRACE_S)
@@ -108,70 +107,47 @@ def _ending(child: subprocess.Popen[bytes]) -> Iterator[int]:
 
 
 class _Streams:
-    """The pipes of a child; each step moves one chunk and says whether there may be more."""
+    """The pipes of a child, and what came out of them."""
 
-    def __init__(self, stdin: bytes, output_max: int) -> None:
-        self._unsent = memoryview(stdin)
-        self._output_max = output_max
-        self.stdout = bytearray()
+    def __init__(self, child: subprocess.Popen[bytes], stdin: bytes, output_max: int) -> None:
+        assert child.stdin is not None and child.stdout is not None and child.stderr is not None  # noqa: S101, PT018 - all are pipes
+        self._child = child
+        self._pipes = child.stdin, child.stdout, child.stderr
+        self._feed = Feed(child.stdin.fileno(), stdin)
+        self.stdout = Intake(child.stdout.fileno(), output_max)
         self.words = bytearray()
         self.report = bytearray()
 
-    def attend(self, child: subprocess.Popen[bytes], report: int, ended: int, ends_at: float) -> None:
+    def attend(self, report: int, ended: int, ends_at: float) -> None:
         """Move what there is to move until the child has ended and every pipe is at its end."""
         with selectors.DefaultSelector() as selector:
-            self._register(selector, child, report)
-            selector.register(
-                ended, selectors.EVENT_READ, (lambda: False, lambda: _signal_group(child, signal.SIGKILL))
-            )
+            self._register(selector, report)
+            end_all = partial(signal_group, self._child.pid, signal.SIGKILL)
+            selector.register(ended, selectors.EVENT_READ, (lambda: False, end_all))
             while selector.get_map():
                 left_s = ends_at - time.monotonic()
                 if left_s <= 0:
                     raise TookTooLong
-                _move(selector, left_s)
+                move(selector, left_s)
 
-    def _register(self, selector: selectors.BaseSelector, child: subprocess.Popen[bytes], report: int) -> None:
-        stdin, stdout, stderr = child.stdin, child.stdout, child.stderr
-        assert stdin is not None and stdout is not None and stderr is not None  # noqa: S101, PT018 - all are pipes
-        os.set_blocking(stdin.fileno(), False)
-        selector.register(stdin, selectors.EVENT_WRITE, (lambda: self._send(stdin.fileno()), lambda: _close(stdin)))
-        selector.register(stdout, selectors.EVENT_READ, (lambda: self._take_output(stdout.fileno()), stdout.close))
+    def _register(self, selector: selectors.BaseSelector, report: int) -> None:
+        stdin, stdout, stderr = self._pipes
+        selector.register(stdin, selectors.EVENT_WRITE, (self._feed.step, lambda: _close(stdin)))
+        selector.register(stdout, selectors.EVENT_READ, (self.stdout.step, stdout.close))
         for source, taken, most in ((stderr.fileno(), self.words, _WORDS_MAX), (report, self.report, _REPORT_MAX)):
             selector.register(source, selectors.EVENT_READ, (partial(_take, source, taken, most), lambda: None))
-
-    def _send(self, stdin: int) -> bool:
-        try:
-            self._unsent = self._unsent[os.write(stdin, self._unsent[:_CHUNK]) :]
-        except BrokenPipeError:
-            return False
-        return bool(self._unsent)
-
-    def _take_output(self, stdout: int) -> bool:
-        chunk = os.read(stdout, _CHUNK)
-        self.stdout += chunk
-        if len(self.stdout) > self._output_max:
-            raise SaidTooMuch
-        return bool(chunk)
-
-
-def _move(selector: selectors.BaseSelector, wait_s: float) -> None:
-    for key, _ in selector.select(wait_s):
-        step, finish = key.data
-        if not step():
-            selector.unregister(key.fileobj)
-            finish()
 
 
 def _take(source: int, taken: bytearray, most: int) -> bool:
     """Keep the first bytes and read on, or the child would wait for us."""
-    chunk = os.read(source, _CHUNK)
+    chunk = os.read(source, CHUNK_BYTES)
     taken += chunk[: most - len(taken)]
     return bool(chunk)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     if child.returncode is None:
-        _signal_group(child, signal.SIGKILL)
+        signal_group(child.pid, signal.SIGKILL)
         child.wait()
     for stream in (child.stdin, child.stdout, child.stderr):
         if stream:
@@ -181,8 +157,3 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 def _close(stream: IO[bytes]) -> None:
     with contextlib.suppress(BrokenPipeError):
         stream.close()
-
-
-def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, number)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
+from gitopsd.adapters.pipes import SaidTooMuch
 from gitopsd.adapters.render.jail import child, launcher, problems
 from gitopsd.adapters.render.jail.access import Rule, rules_for
 from gitopsd.adapters.render.jail.model import Bounds, Measure, Ran, Surroundings
@@ -90,7 +91,7 @@ class Jail:
             raise problems.not_started(tool, str(error)) from None
         except child.TookTooLong:
             raise problems.timed_out(tool, bounds.seconds) from None
-        except child.SaidTooMuch:
+        except SaidTooMuch:
             raise problems.output_too_large(tool, bounds.output_bytes) from None
 
 
