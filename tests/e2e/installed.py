@@ -132,9 +132,11 @@ class Installation:
             except OSError:
                 # No pod serves yet, or the one that did has just ended.
                 return None
-            if code != 200 or last["phase"] != phase:
-                return None
-            return last if last["revision"]["desired"]["sha"] == commit else None
+            # A standby does not know what Git wants.
+            is_there = (
+                code == 200 and last["phase"] == phase and last["revision"].get("desired", {}).get("sha") == commit
+            )
+            return last if is_there else None
 
         try:
             return wait_for(f"{environment} to be {phase} at {commit[:7]}", there, deadline_s=deadline_s, every_s=0.2)
