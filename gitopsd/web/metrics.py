@@ -1,6 +1,7 @@
 """The metrics, read from the snapshot at each scrape: an environment that is gone leaves no series behind.
 
 No label holds an object's name or an error's text; only ``environment_info`` holds a revision.
+Of environments tells who leads, alone: what a replica saw before it stopped leading is no longer so.
 """
 
 from __future__ import annotations
@@ -48,9 +49,10 @@ class _Snapshot(Collector):
             return
         yield from _of_daemon(view)
         yield from _of_sources(view.sources)
-        yield from _of_environments(view.environments)
-        yield from _of_objects(view.environments)
-        yield from _of_flow(view.environments)
+        if view.daemon.leading:
+            yield from _of_environments(view.environments)
+            yield from _of_objects(view.environments)
+            yield from _of_flow(view.environments)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing has to be known before the first scrape."""

@@ -78,6 +78,15 @@ def test_an_environment_without_a_pass_has_no_time_of_one():
     assert of(found, "gitopsd_held_revisions") == {(("environment", "production/web"),): 0}
 
 
+def test_of_environments_tells_who_leads_and_nobody_else():
+    led = whole(READY, STAGING)
+    other = samples(replace(led, daemon=replace(led.daemon, leading=False)))
+
+    assert of(other, "gitopsd_leader") == {(): 0}
+    assert of(other, "gitopsd_git_fetch_failing")
+    assert not any("staging" in str(key) for key in other)
+
+
 def test_before_the_first_snapshot_there_is_what_runs_here_and_no_more():
     names = {key[0] for key in samples(None)}
 
