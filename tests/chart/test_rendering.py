@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 
@@ -54,6 +55,7 @@ def test_the_chart_has_no_fault_that_helm_knows(values):
         ('extraReads=[{"apiGroups": [""], "resources": ["secrets"]}]', "extraReads"),
         ('extraReads=[{"apiGroups": [""], "resources": ["*"]}]', "extraReads"),
         ("replica=1", "replica"),
+        ('extraEnv=[{"value": "8"}]', "name"),
         ('image.digest="latest"', "digest"),
     ],
 )
@@ -61,6 +63,29 @@ def test_what_would_be_wrong_is_refused_before_anything_is_installed(setting, sa
     done = template(SMALL, setting)
     assert done.returncode != 0
     assert said in done.stderr
+
+
+def test_a_file_of_a_secret_that_is_not_mounted_is_refused():
+    settings = 'config.sources=[{"name": "git", "url": "https://git.example.com/a.git", "auth": {"tokenFile": "%s"}}]'
+    done = template(
+        SMALL, settings % "/var/run/secrets/gitopsd/git/token", 'credentials=[{"name":"gti","secret":"git"}]'
+    )
+    assert (
+        "/var/run/secrets/gitopsd/git is named there, and no entry of credentials is mounted at it: gti" in done.stderr
+    )
+    assert rendered(
+        SMALL, settings % "/var/run/secrets/gitopsd/git/token", 'credentials=[{"name":"git","secret":"git"}]'
+    )
+
+
+def test_each_value_says_what_it_is():
+    silent, section_says = [], False
+    for above, line in itertools.pairwise((CHART / "values.yaml").read_text().splitlines()):
+        if key := re.match(r"( {2})?\w+:", line):
+            says = above.lstrip().startswith("#") or (bool(key[1]) and section_says)
+            section_says = says if not key[1] else section_says
+            silent += [] if says or line.endswith(":") else [line]
+    assert silent == []
 
 
 @EVERY
@@ -137,6 +162,14 @@ def test_credentials_are_mounted_whole_so_that_they_change_without_a_restart():
     assert (mount["mountPath"], mount["readOnly"], "subPath" in mount) == ("/var/run/secrets/gitopsd/git", True, False)
 
 
+def test_the_chart_tests_itself_where_only_some_may_connect():
+    objects = rendered(FULL)
+    (policy,) = of_kind(objects, "NetworkPolicy")
+    (tester,) = of_kind(objects, "Pod")
+    chosen = [peer["podSelector"]["matchLabels"].items() for peer in policy["spec"]["ingress"][0]["from"]]
+    assert [labels <= tester["metadata"]["labels"].items() for labels in chosen] == [False, True]
+
+
 def test_one_replica_has_no_budget_that_would_hold_up_a_drain():
     assert of_kind(rendered(SMALL), "PodDisruptionBudget") == []
     assert len(of_kind(rendered(FULL), "PodDisruptionBudget")) == 1
@@ -144,7 +177,7 @@ def test_one_replica_has_no_budget_that_would_hold_up_a_drain():
 
 @pytest.mark.parametrize("file", ["alerts.yaml", "dashboard.json"])
 def test_alerts_and_dashboard_ask_for_metrics_that_exist(file):
-    view = View(daemon=DaemonView(), at=NOON)
+    view = View(daemon=DaemonView(leading=True), at=NOON)
     said = exposition(lambda: view, "text/plain")[0].decode()
     exist = set(re.findall(r"^# HELP (gitopsd_[a-z_]+)", said, re.MULTILINE))
     asked = set(re.findall(r"gitopsd_[a-z_]+", (CHART / file).read_text()))

@@ -22,6 +22,12 @@ app.kubernetes.io/name: {{ include "gitopsd.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{- /* The pod of helm test: other labels than gitopsd's pods have, or the Service would lead to it. */ -}}
+{{- define "gitopsd.testSelector" -}}
+app.kubernetes.io/name: {{ include "gitopsd.name" . }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
 {{- define "gitopsd.labels" -}}
 {{ include "gitopsd.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
@@ -58,6 +64,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- if not (has .serviceAccount $names) -}}
 {{- fail (printf "config.environments: %s has serviceAccount %s, which is none of accounts: %s" .path .serviceAccount (join ", " $names)) -}}
+{{- end -}}
+{{- end -}}
+{{- $mounted := list -}}
+{{- range .Values.credentials }}{{ $mounted = append $mounted .name }}{{ end -}}
+{{- range regexFindAll "/var/run/secrets/gitopsd/[^/\\s\"]+" (toYaml .Values.config) -1 -}}
+{{- if not (has (base .) $mounted) -}}
+{{- fail (printf "config: %s is named there, and no entry of credentials is mounted at it: %s" . (join ", " $mounted)) -}}
 {{- end -}}
 {{- end -}}
 {{- $server := dict "host" "0.0.0.0" "port" 8080 "auth" "kubernetes" -}}
