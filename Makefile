@@ -29,10 +29,11 @@ fmt: setup  ## format the code
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix --quiet .
 
-lint: setup  ## style, and unused or missing dependencies
+lint: setup  ## style, the Dockerfile's too, and unused or missing dependencies
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/deptry gitopsd
+	.venv/bin/hadolint Dockerfile
 
 types: setup  ## mypy, strict
 	.venv/bin/mypy
