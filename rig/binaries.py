@@ -54,6 +54,7 @@ CATALOGUE = {
         Binary("coredns", "coredns", "github.com/coredns/coredns", 100),
         Binary("kustomize", "kustomize", "sigs.k8s.io/kustomize/kustomize/v5", 15),
         Binary("helm", "helm", "helm.sh/helm/v4/cmd/helm", 120),
+        Binary("sops", "sops", "github.com/getsops/sops/v3/cmd/sops", 200),
     )
 }
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from hashlib import sha512
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyrage
@@ -50,6 +53,20 @@ def encrypted_dotenv(recipient: str, values: Mapping[str, str]) -> bytes:
     lines = [f"{name}={_sealed(key, value, f'{name}:')}" for name, value in values.items()]
     lines += [f"sops_{name}={value}" for name, value in _flat(_envelope(key, recipient, mac))]
     return ("\n".join(lines) + "\n").encode()
+
+
+def encrypted_for_pgp(sops: Path, ring: bytes, fingerprint: str, body: Mapping[str, Any]) -> bytes:
+    """Return a YAML file that the real sops encrypted to a PGP key, which it finds in a keyring without gpg."""
+    with TemporaryDirectory() as home:
+        (Path(home) / "pubring.gpg").write_bytes(ring)
+        done = subprocess.run(
+            [sops, "encrypt", "--pgp", fingerprint, "--encrypted-regex", ENCRYPTED, "--filename-override", "a.yaml"],
+            input=json.dumps(body).encode(),
+            env={"GNUPGHOME": home, "HOME": home, "PATH": ""},
+            capture_output=True,
+            check=True,
+        )
+    return done.stdout
 
 
 def _sealed(key: bytes, text: str, bound_to: str, kind: str = "str") -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from gitopsd.config import Config, expand, literal, load_config
 from gitopsd.config.model import EnvironmentConfig, SourceConfig
 from gitopsd.core.applyset import apply_set
+from gitopsd.core.decryption import KeyServices
 from gitopsd.core.errors import ConfigError, Problem, SourceError, Stage
 
 ROOT = Path(__file__).parent.parent
@@ -150,6 +151,57 @@ def test_every_key_is_documented_and_nothing_else():
 )
 def test_the_documented_defaults_are_the_real_ones(key, value):
     assert _documented()[key] == f"`{value}`"
+
+
+SERVICES = (
+    "    decryption:\n      pgpKeyFiles: [~/pgp.asc]\n      keyServices:\n"
+    "        hc_vault: ['https://vault.example:8200/v1/transit/keys/*', 'http://127.0.0.1:8200/v1/transit/keys/shop']\n"
+    "        kms: ['arn:aws:kms:eu-west-1:111122223333:key/*']\n"
+    "        vaultTokenFile: ~/token\n        variables: {AWS_ROLE_ARN: r}\n        files: {VAULT_CACERT: ~/ca}\n"
+)
+
+
+def test_what_opens_files_reaches_the_environment(load):
+    config = load(GOOD + SERVICES)
+    (environment,) = literal(config, "environments")
+
+    assert environment.pgp_key_files == ("/home/ada/pgp.asc",)
+    assert environment.key_services == KeyServices(
+        allowed=(
+            ("kms", "arn:aws:kms:eu-west-1:111122223333:key/*"),
+            ("hc_vault", "https://vault.example:8200/v1/transit/keys/*"),
+            ("hc_vault", "http://127.0.0.1:8200/v1/transit/keys/shop"),
+        ),
+        variables=(("AWS_ROLE_ARN", "r"),),
+        files=(("VAULT_CACERT", "/home/ada/ca"),),
+        vault_token_file="/home/ada/token",
+    )
+    assert config.needs_sops
+    assert not load(GOOD).needs_sops
+    assert not load(GOOD + "    decryption: {ageKeyFiles: [a]}\n").needs_sops
+
+
+@pytest.mark.parametrize(
+    ("services", "said"),
+    [
+        ("hc_vault: ['http://vault.example:8200/v1/transit/keys/shop']", "must be like https://vault.example"),
+        ("hc_vault: ['https://vault.example:8200']", "must be like https://vault.example"),
+        ("hc_vault: ['https://vault.example*']", "must be like https://vault.example"),
+        ("hc_vault: ['https://ada@vault.example/v1']", "must be like https://vault.example"),
+        ("azure_kv: ['https://*.vault.azure.net/keys/shop']", "must be like https://vault.example"),
+        ("kms: ['*']", "* may stand at its end"),
+        ("kms: ['arn:aws:kms:*:111122223333:key/k']", "* may stand at its end"),
+        ("kms: ['arn:aws:kms:eu-west-1*']", "* may stand at its end"),
+        ("variables: {SOPS_KEYSERVICE: x}", "must be a variable that shows credentials"),
+        ("files: {path: x}", "must be a variable that shows credentials"),
+        ("pgp: [x]", "is not a key that is known here"),
+    ],
+)
+def test_services_are_named_so_that_they_mean_one_thing(faults, services, said):
+    (fault,) = faults(GOOD + f"    decryption:\n      keyServices:\n        {services}\n")
+
+    assert said in fault.message
+    assert fault.line == 8
 
 
 SOURCE = "sources:\n  - {name: a, url: 'https://h/a.git'}\n"

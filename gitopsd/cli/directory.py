@@ -35,7 +35,8 @@ def rendered(directory: Path, age_key_file: Path | None) -> Rendered:
     found = _LocalRepository(directory, age_key_file)
     programs = {name: Path(os.environ[key]) for name, key in _PROGRAMS.items() if os.environ.get(key)}
     with TemporaryDirectory(prefix="gitopsd-", ignore_cleanup_errors=True) as base, found.named_for_people():
-        larder = Larder(found, SopsDecryptor(), Workshop(Path(base), programs))
+        workshop = Workshop(Path(base), programs)
+        larder = Larder(found, SopsDecryptor(workshop.sops), workshop)
         made = DirectoryRenderer(larder).look(found.environment, _NOWHERE)
         wrong = expression_problems(made.settings, found.environment.path)
         return found.told(replace(made, problems=(*made.problems, *wrong)))

@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gitopsd.core.decryption import KeyServices
 from gitopsd.core.git_url import check_branch, check_directory, check_url
 from gitopsd.core.manifests import durations
 from gitopsd.core.manifests.naming import name_fault, namespace_fault
+from gitopsd.core.sops.recipients import SERVICES
 
 IN_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 DEFAULT_NAMESPACE = "gitopsd"
@@ -22,6 +24,7 @@ PREFIX = "GITOPSD_"
 SEPARATOR = "__"
 POLL_S_MIN, POLL_S_MAX = 1.0, 86_400.0
 KEY_FILES_MAX = 20
+VARIABLES_MAX = 20
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -30,6 +33,9 @@ _NAME = re.compile(_PART, re.ASCII)
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]*(/[A-Za-z0-9][-A-Za-z0-9._]*)*", re.ASCII)
 _GLOB = re.compile(r"[-a-z0-9*?]+", re.ASCII)
 _KIND = re.compile(r"[A-Z][A-Za-z0-9]*(\.[-a-z0-9.]+)?", re.ASCII)
+_SERVICE_KEY = re.compile(r"[-A-Za-z0-9._:/+=,@\[\]]+([/:]\*)?", re.ASCII)
+_SERVER = re.compile(r"https://[-A-Za-z0-9.:\[\]]+/.+|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?/.+", re.ASCII)
+_VARIABLE = re.compile("[A-Z][A-Z0-9_]*", re.ASCII)
 _NAME_LENGTH_MAX = 63
 _ENVIRONMENT_LENGTH_MAX = 200
 
@@ -102,6 +108,24 @@ def _prometheus_url(value: str) -> str:
     return value
 
 
+def _service_key(value: str) -> str:
+    if not _SERVICE_KEY.fullmatch(value):
+        raise ValueError("must be a key as sops names it; * may stand at its end, after / or :")
+    return value
+
+
+def _server_key(value: str) -> str:
+    if not _SERVER.fullmatch(value):
+        raise ValueError("must be like https://vault.example:8200/v1/transit/keys/shop, with * for many")
+    return _service_key(value)
+
+
+def _variable(value: str) -> str:
+    if not _VARIABLE.fullmatch(value) or value.startswith("SOPS_"):
+        raise ValueError("must be a variable that shows credentials to a service: AWS_ROLE_ARN")
+    return value
+
+
 def _branch(value: str) -> str:
     if problem := check_branch(value):
         raise ValueError(problem.message)
@@ -121,6 +145,9 @@ Poll = Annotated[float, BeforeValidator(_poll)]
 Name = Annotated[str, AfterValidator(_name)]
 Namespace = Annotated[str, AfterValidator(_namespace)]
 File = Annotated[Path, BeforeValidator(_home)]
+ServiceKey = Annotated[str, AfterValidator(_service_key)]
+ServerKey = Annotated[str, AfterValidator(_server_key)]
+Variable = Annotated[str, AfterValidator(_variable)]
 
 
 class _Strict(BaseModel):
@@ -174,10 +201,38 @@ class SourceConfig(_Strict):
         return self
 
 
+class KeyServicesConfig(_Strict):
+    """Which keys sops may ask services for, by the types' names in SOPS; and what it shows them.
+
+    ``files`` are copied for sops, and it finds each copy by the variable. All files are read anew each time.
+    """
+
+    kms: tuple[ServiceKey, ...] = ()
+    gcp_kms: tuple[ServiceKey, ...] = ()
+    azure_kv: tuple[ServerKey, ...] = ()
+    hc_vault: tuple[ServerKey, ...] = ()
+    hckms: tuple[ServiceKey, ...] = ()
+    vaultTokenFile: File | None = None  # noqa: N815
+    variables: Annotated[Mapping[Variable, str], Field(max_length=VARIABLES_MAX)] = {}
+    files: Annotated[Mapping[Variable, File], Field(max_length=VARIABLES_MAX)] = {}
+
+    @property
+    def allowed(self) -> KeyServices:
+        """The same, for the core."""
+        return KeyServices(
+            allowed=tuple((kind, key) for kind in SERVICES for key in getattr(self, kind)),
+            variables=tuple(self.variables.items()),
+            files=tuple((variable, str(file)) for variable, file in self.files.items()),
+            vault_token_file=str(self.vaultTokenFile or ""),
+        )
+
+
 class DecryptionConfig(_Strict):
-    """What opens an environment's encrypted files: files with age keys, read anew each time."""
+    """What opens an environment's encrypted files: files with keys, read anew each time, and services."""
 
     ageKeyFiles: Annotated[tuple[File, ...], Field(max_length=KEY_FILES_MAX)] = ()  # noqa: N815
+    pgpKeyFiles: Annotated[tuple[File, ...], Field(max_length=KEY_FILES_MAX)] = ()  # noqa: N815
+    keyServices: KeyServicesConfig = KeyServicesConfig()  # noqa: N815
 
 
 class EnvironmentConfig(_Strict):
@@ -201,15 +256,16 @@ class EnvironmentConfig(_Strict):
 
 
 class RenderConfig(_Strict):
-    """Where the programs that render lie; empty = whatever is on PATH."""
+    """Where the programs that render and decrypt lie; empty = whatever is on PATH."""
 
     kustomize: File | None = None
     helm: File | None = None
+    sops: File | None = None
 
     @property
     def programs(self) -> Mapping[str, Path]:
         """The ones that are named, by their names."""
-        named = {"kustomize": self.kustomize, "helm": self.helm}
+        named = {"kustomize": self.kustomize, "helm": self.helm, "sops": self.sops}
         return {name: path for name, path in named.items() if path}
 
 
@@ -302,6 +358,12 @@ class Config(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The surroundings win over the file; nothing else is read."""
         return _Surroundings(settings_cls), init_settings
+
+    @property
+    def needs_sops(self) -> bool:
+        """Whether an environment has keys, or services, that only sops can use."""
+        found = (one.decryption for one in self.environments)
+        return any(one.pgpKeyFiles or one.keyServices.allowed.allowed for one in found)
 
     def poll_s(self, source: str) -> float:
         """Return how often a source is fetched, in seconds."""

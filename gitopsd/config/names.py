@@ -81,4 +81,6 @@ def _environment(config: Config, one: EnvironmentConfig, path: str) -> Environme
         service_account_namespace=config.namespace if one.serviceAccount else "",
         apply_set=apply_set(name, config.namespace),
         age_key_files=tuple(str(file) for file in one.decryption.ageKeyFiles),
+        pgp_key_files=tuple(str(file) for file in one.decryption.pgpKeyFiles),
+        key_services=one.decryption.keyServices.allowed,
     )

@@ -12,6 +12,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
+from gitopsd.core.decryption import KeyServices
 from gitopsd.core.errors import Problem, SourceError
 from gitopsd.core.settings import Settings
 
@@ -57,7 +58,8 @@ class Environment:
     ``path`` is the directory in the source, without slashes at its ends. ``namespaces`` are globs;
     empty = no bound. ``deny`` names kinds that are never applied. ``service_account`` is impersonated
     for every write, in ``service_account_namespace``. ``apply_set`` is the KEP-3659 id of the environment's parent.
-    ``age_key_files`` are the files with the keys that open what is encrypted in it.
+    ``age_key_files`` and ``pgp_key_files`` have the keys that open what is encrypted in it; ``key_services`` may be
+    asked for others.
     """
 
     name: str
@@ -69,6 +71,8 @@ class Environment:
     service_account_namespace: str = ""
     apply_set: str = ""
     age_key_files: tuple[str, ...] = ()
+    pgp_key_files: tuple[str, ...] = ()
+    key_services: KeyServices = field(default_factory=KeyServices)
 
     def allows(self, namespace: str) -> bool:
         """Whether the environment's objects may lie in this namespace."""

@@ -156,7 +156,7 @@ class Daemon:
         try:
             for measure in self._house.workshop.missing_measures():
                 logger.bind(because=measure.why).warning("renders run without a wall of their jail: {}", measure.name)
-            for problem in self._house.workshop.troubles():
+            for problem in self._house.workshop.troubles(with_sops=self._house.config.needs_sops):
                 logger.bind(code=problem.code).info("environments that need it will stand still: {}", problem.message)
         except RenderError as error:
             logger.bind(code=error.problem.code).warning("nothing can be rendered by a tool: {}", error.problem.message)

@@ -206,7 +206,7 @@ def _reverts(config: Config, sources: Mapping[str, GitSource]) -> Mapping[str, R
 
 
 def _renderer(source: Sources, workshop: Workshop, config: Config) -> DirectoryRenderer:
-    decryptor = SopsDecryptor()
+    decryptor = SopsDecryptor(workshop.sops)
     storage = Storage(Shelf(config.cacheDir / "rendered"), decryptor.seal)
     return DirectoryRenderer(Larder(source, decryptor, workshop), storage=storage)
 

@@ -28,6 +28,7 @@ import pyrage
 import pytest
 
 from gitopsd.adapters.secrets import SopsDecryptor
+from gitopsd.adapters.secrets.pgp import read_ring
 from gitopsd.config import load_config
 from gitopsd.daemon import Daemon
 from gitopsd.daemon.wiring import wire
@@ -36,14 +37,16 @@ from rig.ports import free_ports
 from rig.waiting import wait_for
 from tests.cluster.stage import HastyClock, Stage, configmap
 from tests.git_server import Entry, GitServer
-from tests.sops_file import encrypted_binary, encrypted_dotenv, encrypted_object
+from tests.sops_file import encrypted_binary, encrypted_dotenv, encrypted_for_pgp, encrypted_object
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 SOURCES = (
     "git-token",
     "age-key",
+    "pgp-key",
     "sops-in-secret",
+    "sops-for-pgp",
     "sops-in-configmap",
     "sops-in-service",
     "sops-in-values-file",
@@ -73,6 +76,8 @@ SEES_OPEN = frozenset(SINKS) - {"events"}
 # What everybody may see: it is the name of an environment, a value of a ConfigMap and a word of each commit.
 OPEN = "canary-open-0d1e2f"
 PLAIN = OPEN
+PGP_KEY = Path(__file__).parents[1] / "adapters" / "secrets" / "vectors" / "pgp" / "shop.asc"
+PGP_FINGERPRINT = "65E58F149621115B62A874DA4324752E9AC0A5CF"
 ENVIRONMENTS = (PLAIN, "kustomized", "charted")
 CHART = {"Chart.yaml": "apiVersion: v2\nname: charted\nversion: 1.0.0\n"}
 CHART_MAP = (
@@ -142,11 +147,16 @@ class Act:
             "secret.yaml": encrypted_object(
                 self.recipient, {**secret, "stringData": {"password": name("sops-in-secret", rotation)}}
             ),
+            "pgp.yaml": self._for_pgp({**secret, "metadata": {"name": "for-pgp"}}, name("sops-for-pgp", rotation)),
             "map.yaml": encrypted_object(self.recipient, {**shown, "data": {"url": url}}),
             "written.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: written}\n"
             f"data: {{a: {by_hand}}}\nstringData: {{b: {name('secret-stringdata', rotation)}}}\n",
             "open.yaml": configmap("open", a=f"{OPEN} {rotation}"),
         }
+
+    def _for_pgp(self, secret: Mapping[str, object], password: str) -> bytes:
+        sops, ring = build(("sops",))["sops"], read_ring([PGP_KEY])
+        return encrypted_for_pgp(sops, ring, PGP_FINGERPRINT, {**secret, "stringData": {"password": password}})
 
     def _kustomized(self, rotation: int) -> dict[str, Entry]:
         generators = "configMapGenerator:\n- {name: generated, envs: [settings.env]}\n"
@@ -236,7 +246,8 @@ def played(api_cluster, place, tmp_path_factory) -> tuple[Canaries, dict[str, by
     """Every sink, after the whole play."""
     folder = tmp_path_factory.mktemp("canary")
     identity = pyrage.x25519.Identity.generate()
-    canaries = Canaries({"age-key": str(identity), "git-token": "canary-git-token-0d1e2f"})
+    own = {"age-key": str(identity), "pgp-key": PGP_KEY.read_text().splitlines()[3]}
+    canaries = Canaries({**own, "git-token": "canary-git-token-0d1e2f"})
     with GitServer(folder / "git", password=canaries.of("git-token")) as server:
         stage = Stage(api_cluster, place, folder, server, server.create("environments"))
         canaries.fixed["service-account-token"] = _token(stage)
@@ -265,10 +276,10 @@ def _configured(stage: Stage, canaries: Canaries) -> Path:
     kubeconfig = json.loads(stage.kubectl("config", "view", "--raw", "-o", "json"))
     kubeconfig["users"][0]["user"] = {"token": canaries.of("service-account-token")}
     (secrets / "kubeconfig").write_text(json.dumps(kubeconfig))
-    programs = build(("kustomize", "helm"))
+    programs = build(("kustomize", "helm", "sops"))
     entries = "".join(
         f"- path: environments/{name}\n  namespaces: [{stage.namespace}]\n"
-        f"  decryption: {{ageKeyFiles: [{secrets / 'age'}]}}\n"
+        f"  decryption: {{ageKeyFiles: [{secrets / 'age'}], pgpKeyFiles: [{PGP_KEY}]}}\n"
         for name in ENVIRONMENTS
     )
     config = stage.folder / "config.yaml"
@@ -276,7 +287,7 @@ def _configured(stage: Stage, canaries: Canaries) -> Path:
         f"sources:\n- name: environments\n  url: {stage.server.url('environments')}\n  poll: 1s\n"
         f"  auth: {{tokenFile: {secrets / 'git'}}}\nenvironments:\n{entries}namespace: {stage.namespace}\n"
         f"kubeconfig: {secrets / 'kubeconfig'}\ncacheDir: {stage.folder / 'cache'}\nserver: {{port: 0}}\n"
-        f"render: {{kustomize: {programs['kustomize']}, helm: {programs['helm']}}}\n"
+        f"render: {{{', '.join(f'{name}: {path}' for name, path in programs.items())}}}\n"
         "leaderElection: {enabled: false}\n"
     )
     return config
@@ -289,6 +300,7 @@ def _play(act: Act, folder: Path) -> dict[str, bytes]:
         first = act.run("once", "--timeout", "60s", "-o", "name")
         assert act.stage.get("configmaps", "charted"), first.decode()
         assert act.stage.get("configmaps", "generated"), first.decode()
+        assert act.stage.get("secrets", "for-pgp"), first.decode()
         _change_by_hand(act)
         act.commit(1, f"Rotate {OPEN}")
         shown = [act.run(verb, *form) for verb in ("plan", "diff") for form in ((), ("-o", "json"))]
@@ -460,7 +472,7 @@ def _reprs(act: Act) -> bytes:
             files = house.ports.source.read(environment, wanted)
             desired = house.ports.renderer.render(environment, wanted)
             record = house.store.load(environment)
-            said += [wanted, files, SopsDecryptor().decrypt(environment, files), desired, record]
+            said += [wanted, files, SopsDecryptor(house.workshop.sops).decrypt(environment, files), desired, record]
             assert desired.manifests
         return "\n".join(repr(one) for one in said).encode()
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gitopsd.adapters.secrets.sops_program import Program
 from gitopsd.core.model import Decrypted, Environment, File
 
 
@@ -17,3 +18,8 @@ class Unopened:
     def decrypt(self, environment: Environment, files: Sequence[File]) -> Decrypted:
         """See ``ports.Decryptor``."""
         return Decrypted(files=tuple(files))
+
+
+def no_sops() -> Program:
+    """The sops program of whoever needs none."""
+    raise AssertionError("sops was asked for")

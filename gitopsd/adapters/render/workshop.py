@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gitopsd.adapters.render.helm import HelmTool
 from gitopsd.adapters.render.jail import Jail, Measure
 from gitopsd.adapters.render.kustomize import KustomizeTool
-from gitopsd.adapters.render.programs import HELM, KUSTOMIZE, Program, Wish
+from gitopsd.adapters.render.programs import HELM, KUSTOMIZE, SOPS, Program, Wish
 from gitopsd.adapters.render.tool import Tool
 from gitopsd.core.errors import Problem, RenderError
 from gitopsd.core.recipes import Helm, Kustomize, Recipe
@@ -18,16 +18,17 @@ from gitopsd.core.recipes import Helm, Kustomize, Recipe
 
 @dataclass(frozen=True, slots=True)
 class Furniture:
-    """The jail, and the tools that run in it."""
+    """The jail, and the programs that run in it: tools that render, and sops."""
 
     jail: Jail
     tools: Mapping[type[Recipe], Tool]
+    sops: Program
 
 
 class Workshop:
     """Gives each recipe its tool. ``base`` is where the jail's directories are made.
 
-    ``programs`` are paths by name (``kustomize``, ``helm``); without one, the program is looked for on PATH.
+    ``programs`` are paths by name (``kustomize``, ``helm``, ``sops``); without one, the program is looked for on PATH.
     """
 
     def __init__(self, base: Path, programs: Mapping[str, Path] | None = None) -> None:
@@ -44,6 +45,14 @@ class Workshop:
         """
         return self._furniture().tools[recipe]
 
+    def sops(self) -> Program:
+        """Return the program that opens files.
+
+        Raises:
+            RenderError: the jail cannot be made.
+        """
+        return self._furniture().sops
+
     def missing_measures(self) -> tuple[Measure, ...]:
         """Return the walls of the jail that this machine does not allow.
 
@@ -52,13 +61,15 @@ class Workshop:
         """
         return tuple(measure for measure in self._furniture().jail.measures if not measure.works)
 
-    def troubles(self) -> tuple[Problem, ...]:
-        """Return what is wrong with the programs.
+    def troubles(self, *, with_sops: bool) -> tuple[Problem, ...]:
+        """Return what is wrong with the programs; with sops, if it is to be used at all.
 
         Raises:
             RenderError: the jail cannot be made.
         """
-        return tuple(problem for tool in self._furniture().tools.values() for problem in _trouble(tool))
+        made = self._furniture()
+        asked = [*(tool.version for tool in made.tools.values()), *([made.sops.found] if with_sops else [])]
+        return tuple(problem for ask in asked for problem in _trouble(ask))
 
     def _furniture(self) -> Furniture:
         with self._lock:
@@ -70,15 +81,15 @@ class Workshop:
             Kustomize: KustomizeTool(jail, self._program(jail, KUSTOMIZE)),
             Helm: HelmTool(jail, self._program(jail, HELM)),
         }
-        return Furniture(jail, tools)
+        return Furniture(jail, tools, self._program(jail, SOPS))
 
     def _program(self, jail: Jail, wish: Wish) -> Program:
         return Program(jail, replace(wish, path=self._programs.get(wish.name)))
 
 
-def _trouble(tool: Tool) -> tuple[Problem, ...]:
+def _trouble(ask: Callable[[], object]) -> tuple[Problem, ...]:
     try:
-        tool.version()
+        ask()
     except RenderError as error:
         return error.problems
     return ()

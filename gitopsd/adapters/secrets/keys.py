@@ -1,7 +1,4 @@
-"""The age keys of one environment, read anew each time: a key that was rotated needs no restart.
-
-No message and no repr holds any of a key; of a key file, its name.
-"""
+"""The age keys of one environment. No message and no repr holds any of a key."""
 
 from __future__ import annotations
 
@@ -15,16 +12,16 @@ import pyrage
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from gitopsd.core.errors import Problem, RenderError, Stage
+from gitopsd.adapters.secrets.key_files import FILES_MAX, read_key_file, refused
+from gitopsd.core.errors import RenderError
 
-FILE_BYTES_MAX = 64 * 1024
-FILES_MAX = 20
 KEYS_MAX = 100
 DATA_KEY_BYTES = 32
 
 _AGE = "AGE-SECRET-KEY-1"
 _SSH = "-----BEGIN "
 _FINGERPRINT_CHARS = 32
+_SETTING = "decryption.ageKeyFiles names files as age-keygen writes them"
 
 Identity: TypeAlias = "pyrage.x25519.Identity | pyrage.ssh.Identity"
 
@@ -48,6 +45,11 @@ class AgeKeys:
     def derived(self, purpose: bytes) -> bytes:
         """Return 32 bytes that only who has the keys can make, others for each purpose."""
         return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(self.secret)
+
+    @property
+    def text(self) -> str:
+        """The keys as age-keygen writes them; SSH keys are no such keys."""
+        return "".join(f"{one}\n" for one in self.identities if isinstance(one, pyrage.x25519.Identity))
 
     def file_key(self, copies: Sequence[str]) -> bytes:
         """Return a file's data key, from the first of its encrypted copies that one of the keys opens.
@@ -93,13 +95,7 @@ def _keys_in(file: Path) -> Iterator[tuple[Identity, str]]:
 
 
 def _read(file: Path) -> str:
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise _refused(file, f"cannot be read: {error.strerror}") from None
-    if len(content) > FILE_BYTES_MAX:
-        raise _refused(file, f"has more than {FILE_BYTES_MAX} bytes")
+    content = read_key_file(file, _SETTING)
     try:
         return content.decode().strip()
     except UnicodeDecodeError:
@@ -123,11 +119,4 @@ def _ssh_key(file: Path, text: str) -> Identity:
 
 
 def _refused(file: Path, message: str) -> RenderError:
-    return RenderError(
-        Problem(
-            code="DECRYPT_KEY_FILE",
-            stage=Stage.RENDER,
-            message=f"the operator's key file {file} {message}",
-            hint="decryption.ageKeyFiles names files as age-keygen writes them",
-        )
-    )
+    return refused(file, message, _SETTING)

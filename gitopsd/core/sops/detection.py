@@ -43,6 +43,15 @@ def form_of(path: str) -> Form:
     return next((form for ending, form in _ENDINGS.items() if path.endswith(ending)), Form.BINARY)
 
 
+def text_layout(form: Form, file: TextFile) -> Layout:
+    """Return the layout of a file of this form, encrypted or not.
+
+    Raises:
+        RenderError: it is not of this form.
+    """
+    return _LAYOUTS[form](file)
+
+
 def layout_of(file: File) -> Layout | None:
     """Return the layout of a file that is encrypted; None when it is not.
 

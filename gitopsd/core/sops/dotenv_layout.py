@@ -9,8 +9,9 @@ from typing import TypeAlias
 from gitopsd.core.errors import RenderError
 from gitopsd.core.manifests.text import TextFile
 from gitopsd.core.manifests.yaml import DEPTH_MAX
-from gitopsd.core.sops.envelope import FLAT_PREFIX, Told
+from gitopsd.core.sops.envelope import FLAT_PREFIX
 from gitopsd.core.sops.layout import Layout, Leaf, Span
+from gitopsd.core.sops.recipients import Told
 from gitopsd.core.sops.sealed import Kind
 
 LINES_MAX = 100_000
@@ -40,6 +41,8 @@ def dotenv_layout(file: TextFile) -> Layout:
         if key.startswith(FLAT_PREFIX):
             if key.count("__") > DEPTH_MAX:
                 raise RenderError(file.problem("DECRYPT_FORMAT", f"nested deeper than {DEPTH_MAX} levels", number))
+            if key.removeprefix(FLAT_PREFIX) in flat:
+                raise RenderError(file.problem("DECRYPT_FORMAT", "a key twice in the metadata of SOPS", number))
             flat[key.removeprefix(FLAT_PREFIX)] = value.replace("\\n", "\n")
             cuts.append(Span(start, start + len(line)))
             first = first or number

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
-from gitopsd.core.sops.rules import Choice, choice_of
+from gitopsd.core.sops.recipients import AGE, KEY_TYPES, Group, Recipient, Told, group_of
+from gitopsd.core.sops.rules import Choice, Rule, choice_of
 from gitopsd.core.sops.sealed import Sealed, sealed_in
-
-Told: TypeAlias = "str | Sequence[Told] | Mapping[str, Told]"
 
 KEY = "sops"
 FLAT_PREFIX = "sops_"
-AGE = "age"
 RECIPIENTS_MAX = 100
-# By the keys under which SOPS writes them; all but age and pgp ask somebody over the network.
-KEY_TYPES = (AGE, "pgp", "kms", "gcp_kms", "azure_kv", "hc_vault", "hckms")
+
+_GROUPS, _THRESHOLD = "key_groups", "shamir_threshold"
+_KNOWN = {*KEY_TYPES, *(rule.value for rule in Rule), _GROUPS, _THRESHOLD}
+_KNOWN |= {"lastmodified", "mac", "mac_only_encrypted", "version"}
+_SMALL = re.compile("[0-9]{1,2}", re.ASCII)
 
 
 class NotAnEnvelope(ValueError):
@@ -25,20 +26,34 @@ class NotAnEnvelope(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """``age`` are the data key's copies, one for each recipient; ``key_types`` all that could open the file."""
+    """``groups`` say who could open the file: one recipient of each of ``threshold`` groups.
 
-    age: tuple[str, ...] = field(repr=False)
-    key_types: tuple[str, ...]
+    ``is_plain`` = all of the metadata is known here, so that whoever else reads it can find nothing else in it.
+    """
+
+    groups: tuple[Group, ...]
+    threshold: int
+    is_plain: bool
     choice: Choice
     mac: Sealed = field(repr=False)
     last_modified: str
     mac_only_encrypted: bool = False
-    groups: int = 1
+
+    @property
+    def recipients(self) -> tuple[Recipient, ...]:
+        """All that could open the file, or their part of it."""
+        return tuple(recipient for group in self.groups for recipient in group.recipients)
+
+    @property
+    def age(self) -> tuple[str, ...]:
+        """The data key's copies for age; none where they are only parts of it."""
+        found = self.recipients if len(self.groups) == 1 else ()
+        return tuple(recipient.copy for recipient in found if recipient.kind == AGE)
 
 
 def is_envelope(told: Told | None) -> bool:
     """Return whether this is SOPS's metadata, right or wrong, and not a field that is merely called so."""
-    return isinstance(told, Mapping) and ("mac" in told or any(kind in told for kind in (*KEY_TYPES, "key_groups")))
+    return isinstance(told, Mapping) and ("mac" in told or any(kind in told for kind in (*KEY_TYPES, _GROUPS)))
 
 
 def read_envelope(told: Told) -> Envelope:
@@ -50,8 +65,7 @@ def read_envelope(told: Told) -> Envelope:
     if not isinstance(told, Mapping):
         raise NotAnEnvelope("it is not a mapping")
     groups = _groups(told)
-    age = tuple(copy for group in groups for copy in _age_copies(group))
-    if len(age) > RECIPIENTS_MAX:
+    if sum(len(group.recipients) for group in groups) > RECIPIENTS_MAX:
         raise NotAnEnvelope(f"it names more than {RECIPIENTS_MAX} recipients")
     mac = sealed_in(_text(told, "mac"))
     if mac is None:
@@ -61,34 +75,34 @@ def read_envelope(told: Told) -> Envelope:
     except ValueError as error:
         raise NotAnEnvelope(str(error)) from None
     return Envelope(
-        age=age,
-        key_types=tuple(kind for kind in KEY_TYPES if any(group.get(kind) for group in groups)),
+        groups=groups,
+        threshold=_threshold(told, len(groups)),
+        is_plain=told.keys() <= _KNOWN and all(group.is_plain for group in groups),
         choice=choice,
         mac=mac,
         last_modified=_text(told, "lastmodified"),
         mac_only_encrypted=told.get("mac_only_encrypted") in ("true", "True", "TRUE"),
-        groups=len(groups),
     )
 
 
-def _groups(told: Mapping[str, Told]) -> list[Mapping[str, Told]]:
-    if any(told.get(kind) for kind in KEY_TYPES):
-        return [told]
-    found = [group for group in _entries(told, "key_groups") if isinstance(group, Mapping)]
-    if not found:
-        raise NotAnEnvelope("it names nobody who could open it")
-    return found
+def _groups(told: Mapping[str, Told]) -> tuple[Group, ...]:
+    try:
+        if any(told.get(kind) for kind in KEY_TYPES):
+            return (group_of({kind: told[kind] for kind in KEY_TYPES if kind in told}),)
+        found = told.get(_GROUPS) or ()
+        if isinstance(found, str | Mapping) or not found:
+            raise NotAnEnvelope("it names nobody who could open it")
+        return tuple(group_of(group) for group in found)
+    except ValueError as error:
+        raise NotAnEnvelope(str(error)) from None
 
 
-def _age_copies(group: Mapping[str, Told]) -> list[str]:
-    return [_text(entry, "enc") for entry in _entries(group, AGE) if isinstance(entry, Mapping)]
-
-
-def _entries(told: Mapping[str, Told], key: str) -> Sequence[Told]:
-    found = told.get(key) or ()
-    if isinstance(found, str | Mapping):
-        raise NotAnEnvelope(f"{key} is not a list")
-    return found
+def _threshold(told: Mapping[str, Told], groups: int) -> int:
+    """SOPS leaves the number out, or writes 0, where there is one group."""
+    written = told.get(_THRESHOLD, "0")
+    if not isinstance(written, str) or not _SMALL.fullmatch(written):
+        raise NotAnEnvelope(f"{_THRESHOLD} is no small number")
+    return int(written) or groups if groups > 1 else 1
 
 
 def _text(told: Mapping[str, Told], key: str) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gitopsd.core.errors import RenderError
 from gitopsd.core.manifests.text import TextFile
-from gitopsd.core.sops.envelope import Told
+from gitopsd.core.sops.recipients import Told
 from gitopsd.core.sops.sealed import Kind, comments_in
 
 _DASH = re.compile(r"-[ \t]+$")
@@ -39,18 +39,23 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """A file taken apart. ``envelope`` is None when there is none; ``write`` puts an opened value into its syntax."""
+    """A file taken apart. ``envelope`` is None when there is none; ``write`` puts an opened value into its syntax.
+
+    ``documents`` is how many it holds.
+    """
 
     file: TextFile
     leaves: tuple[Leaf, ...]
     envelope: Told | None = field(default=None, repr=False)
     envelope_line: int = 0
     cuts: tuple[Span, ...] = ()
+    documents: int = 1
     write: Callable[[Kind, str], str]
 
-    def refusal(self, code: str, message: str, line: int = 0, hint: str = "") -> RenderError:
+    def refusal(self, code: str, message: str, line: int = 0, hint: str = "", cause: str = "") -> RenderError:
         """Return the error to raise about a line of this file, or about its metadata."""
-        return RenderError(self.file.problem(code, message, line or self.envelope_line, hint))
+        problem = self.file.problem(code, message, line or self.envelope_line, hint)
+        return RenderError(replace(problem, cause=cause))
 
     def item(self, leaf: Leaf) -> Span:
         """Return where a value stands together with the dash that makes it an item of a list.

@@ -36,13 +36,13 @@ class Opened:
     values: tuple[bytes, ...] = field(repr=False)
 
 
-def open_text(layout: Layout, envelope: Envelope, unlock: Unlock) -> Opened:
-    """Return the file with every encrypted value opened.
+def open_text(layout: Layout, envelope: Envelope, unlock: Unlock, *, is_proven: bool = False) -> Opened:
+    """Return the file with every encrypted value opened; ``is_proven`` = whoever unlocks has checked the MAC.
 
     Raises:
         RenderError: a value could not be opened, is not encrypted and should be, or the MAC is another.
     """
-    opened = _open_all(layout, envelope, unlock)
+    opened = _open_all(layout, envelope, unlock, is_proven=is_proven)
     text = layout.rewritten(_edit(layout, leaf, value) for leaf, value in opened)
     if holds_ciphertext(text):
         message = "a value is encrypted where the file's own rule says that none is"
@@ -51,13 +51,13 @@ def open_text(layout: Layout, envelope: Envelope, unlock: Unlock) -> Opened:
     return Opened(content=text.encode(), values=secrets)
 
 
-def open_binary(layout: Layout, envelope: Envelope, unlock: Unlock) -> Opened:
-    """Return the bytes that were encrypted as one value.
+def open_binary(layout: Layout, envelope: Envelope, unlock: Unlock, *, is_proven: bool = False) -> Opened:
+    """Return the bytes that were encrypted as one value; ``is_proven`` as for ``open_text``.
 
     Raises:
         RenderError: as for ``open_text``; or the file holds more than that value.
     """
-    opened = _open_all(layout, envelope, unlock)
+    opened = _open_all(layout, envelope, unlock, is_proven=is_proven)
     if [leaf.path for leaf in layout.leaves] != [("data",)]:
         raise layout.refusal("DECRYPT_FORMAT", "the file holds more than one value")
     content = opened[0][1].plain if opened else b""
@@ -72,7 +72,7 @@ class _Value:
     plain: bytes = field(repr=False)
 
 
-def _open_all(layout: Layout, envelope: Envelope, unlock: Unlock) -> list[tuple[Leaf, _Value]]:
+def _open_all(layout: Layout, envelope: Envelope, unlock: Unlock, *, is_proven: bool) -> list[tuple[Leaf, _Value]]:
     mac = sha512(_ONLY_ENCRYPTED if envelope.mac_only_encrypted else b"")
     opened = []
     for leaf in layout.leaves:
@@ -82,7 +82,8 @@ def _open_all(layout: Layout, envelope: Envelope, unlock: Unlock) -> list[tuple[
             value = _open(layout, leaf, unlock)
             mac.update(_mac_bytes(layout, leaf, value))
             opened.append((leaf, value))
-    _prove(layout, envelope, mac.hexdigest(), unlock)
+    if not is_proven:
+        _prove(layout, envelope, mac.hexdigest(), unlock)
     return opened
 
 

@@ -19,8 +19,9 @@ from gitopsd.core.errors import RenderError
 from gitopsd.core.manifests import strict_json
 from gitopsd.core.manifests.text import TextFile
 from gitopsd.core.manifests.yaml import DEPTH_MAX, NODES_MAX
-from gitopsd.core.sops.envelope import KEY, Told
+from gitopsd.core.sops.envelope import KEY
 from gitopsd.core.sops.layout import Layout, Leaf, Span
+from gitopsd.core.sops.recipients import Told
 from gitopsd.core.sops.scalars import INT_MAX, INT_MIN, float_bytes, is_null, value_bytes
 from gitopsd.core.sops.sealed import written_json
 
@@ -28,8 +29,9 @@ CODE = "DECRYPT_FORMAT"
 
 _BINARY = "tag:yaml.org,2002:binary"
 _TEXT_TAGS = ("tag:yaml.org,2002:str", "!")
-# Half a character, written as JSON may and YAML may not; as long as what takes its place.
+# Half a character, or one that is not printed, written as JSON may and YAML may not; as long as what takes its place.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_UNPRINTED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 # A scalar that is not null: its text, None when it is none; and what it adds to the MAC.
 _Read: TypeAlias = "tuple[str | None, bytes] | None"
@@ -51,7 +53,8 @@ def json_layout(file: TextFile) -> Layout:
         RenderError: it is not JSON, or its root is no object.
     """
     strict_json.parse(file)
-    return _Walk(file, _SURROGATE.sub(r"\\uFFFD", file.content), is_json=True).layout()
+    readable = _UNPRINTED.sub("?", _SURROGATE.sub(r"\\uFFFD", file.content))
+    return _Walk(file, readable, is_json=True).layout()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ class _Walk:
         self._envelope: Told | None = None
         self._envelope_line = 0
         self._cuts: list[Span] = []
+        self._documents = 0
         self._nodes = 0
         self._end = 0
 
@@ -97,15 +101,15 @@ class _Walk:
             envelope=self._envelope,
             envelope_line=self._envelope_line,
             cuts=tuple(self._cuts),
+            documents=self._documents,
             write=written_json,
         )
 
     def _read(self) -> None:
-        is_first = True
         while not isinstance(event := self._next(), yaml.StreamEndEvent):
             if isinstance(event, yaml.DocumentStartEvent):
-                self._document(self._next(), is_first=is_first)
-                is_first = False
+                self._documents += 1
+                self._document(self._next(), is_first=self._documents == 1)
 
     def _next(self) -> yaml.Event:
         event = self._get()
@@ -143,15 +147,21 @@ class _Walk:
     def _told(self, event: yaml.Event, depth: int) -> Told:
         self._check_depth(event, depth)
         if isinstance(event, yaml.ScalarEvent):
-            return event.value
+            return "" if event.implicit[0] and is_null(event.value) else event.value
         if isinstance(event, yaml.MappingStartEvent):
-            told: dict[str, Told] = {}
-            while not isinstance(key := self._next(), yaml.MappingEndEvent):
-                told[self._key(key)] = self._told(self._next(), depth + 1)
-            return told
+            return self._told_keys(depth)
         if isinstance(event, yaml.SequenceStartEvent):
             return [self._told(item, depth + 1) for item in self._items()]
         raise self._refusal("an alias in the metadata of SOPS", _line(event))
+
+    def _told_keys(self, depth: int) -> Told:
+        told: dict[str, Told] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            key = self._key(event)
+            if key in told:
+                raise self._refusal("a key twice in the metadata of SOPS", _line(event))
+            told[key] = self._told(self._next(), depth + 1)
+        return told
 
     def _value(self, event: yaml.Event, path: tuple[str, ...], depth: int = 1) -> None:
         self._check_depth(event, depth)

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -120,6 +121,30 @@ def test_what_works_outside_is_refused_inside(deed, jail, outside, tmp_path):
     assert "talk" not in deed or reached_from_outside == 1
     assert outside.came() == 0
     assert CANARY not in ran.stderr
+
+
+# What a network lets through, and nothing else.
+OPENED = ("have a socket", "talk tcp", "talk udp")
+
+
+@pytest.mark.parametrize("deed", DEEDS, ids=DEEDS)
+def test_with_a_network_it_talks_to_other_machines_and_all_else_stays_refused(deed, jail, outside):
+    argv = python(f"{PRELUDE}\n{DEEDS[deed]}\nprint('done')", str(outside.place), str(outside.port))
+
+    ran = jail.run(argv, [], network=True)
+
+    assert (ran.stdout == b"done\n") == (deed in OPENED), ran.stderr
+    assert outside.came() == (1 if deed in OPENED and "talk" in deed else 0)
+    assert CANARY not in ran.stderr
+
+
+def test_with_a_network_it_reads_where_other_machines_are(jail):
+    places = [place for place in ("/etc/hosts", "/etc/resolv.conf") if Path(place).exists()]
+
+    ran = jail.run(python(f"print([len(open(one).read()) for one in {places}])"), [], network=True)
+
+    assert places
+    assert ran.code == 0, ran.stderr
 
 
 def test_it_may_read_compute_and_have_threads(jail):

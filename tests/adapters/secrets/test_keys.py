@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitopsd.adapters.secrets import read_keys
-from gitopsd.adapters.secrets.keys import FILE_BYTES_MAX
+from gitopsd.adapters.secrets.key_files import FILE_BYTES_MAX
 from gitopsd.core.errors import RenderError
 from tests.adapters.secrets.conftest import VECTORS
 

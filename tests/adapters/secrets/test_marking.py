@@ -7,6 +7,7 @@ from gitopsd.core.manifests.concealment import concealed
 from gitopsd.core.manifests.directory import read_directory
 from gitopsd.core.model import File
 from tests.adapters.secrets.conftest import VECTORS, with_keys
+from tests.fakes.decryptor import no_sops
 from tests.sops_file import encrypted_object
 
 PASSWORD = "correct-horse-battery"
@@ -22,7 +23,7 @@ def test_an_object_is_marked_wherever_it_came_from():
         File("shop/copied.yaml", "2", COPIED.encode()),
         File("shop/other.yaml", "3", OTHER.encode()),
     ]
-    opened = SopsDecryptor().decrypt(with_keys(VECTORS / "ours.key"), files)
+    opened = SopsDecryptor(no_sops).decrypt(with_keys(VECTORS / "ours.key"), files)
 
     rendered = concealed(read_directory("shop", opened.files), opened.values)
 
@@ -33,7 +34,7 @@ def test_an_object_is_marked_wherever_it_came_from():
 def test_a_problem_does_not_repeat_a_value():
     wrong = {**SEALED, "metadata": {"name": PASSWORD.upper()}, "data": {"url": PASSWORD.upper()}}
     files = [File("shop/wrong.yaml", "1", encrypted_object(RECIPIENT, wrong))]
-    opened = SopsDecryptor().decrypt(with_keys(VECTORS / "ours.key"), files)
+    opened = SopsDecryptor(no_sops).decrypt(with_keys(VECTORS / "ours.key"), files)
 
     rendered = concealed(read_directory("shop", opened.files), opened.values)
 

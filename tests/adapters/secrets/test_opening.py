@@ -12,6 +12,7 @@ from gitopsd.core.manifests import strict_json, yaml
 from gitopsd.core.manifests.text import read_text
 from gitopsd.core.model import File
 from tests.adapters.secrets.conftest import VECTORS, Opening, with_keys
+from tests.fakes.decryptor import no_sops
 
 OURS = sorted(path.name.removesuffix(".plain") for path in VECTORS.glob("*.plain"))
 
@@ -87,7 +88,7 @@ def test_what_is_not_encrypted_is_returned_as_it_is(opening: Opening):
 
 def test_the_keys_are_not_read_when_nothing_is_encrypted(tmp_path):
     assert (
-        SopsDecryptor().decrypt(with_keys(tmp_path / "absent"), [File("a.yaml", "1", b"a: 1")]).files[0].content
+        SopsDecryptor(no_sops).decrypt(with_keys(tmp_path / "absent"), [File("a.yaml", "1", b"a: 1")]).files[0].content
         == b"a: 1"
     )
 
@@ -99,9 +100,9 @@ def test_the_keys_are_read_anew_each_time(tmp_path, opening: Opening):
 
     key.write_bytes(opening.bytes_of("stranger.key"))
     with pytest.raises(RenderError):
-        SopsDecryptor().decrypt(shop, [file])
+        SopsDecryptor(no_sops).decrypt(shop, [file])
     key.write_bytes(opening.bytes_of("ours.key"))
-    assert SopsDecryptor().decrypt(shop, [file]).opened
+    assert SopsDecryptor(no_sops).decrypt(shop, [file]).opened
 
 
 def test_what_was_opened_has_another_id_for_each_set_of_keys(opening: Opening):

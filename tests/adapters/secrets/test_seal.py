@@ -7,6 +7,7 @@ import pytest
 from gitopsd.adapters.secrets import Seal, SopsDecryptor, read_keys
 from gitopsd.core.errors import RenderError
 from tests.adapters.secrets.conftest import SHOP, VECTORS, with_keys
+from tests.fakes.decryptor import no_sops
 
 
 def seal(*names: str) -> Seal:
@@ -44,12 +45,12 @@ def test_the_order_of_the_key_files_does_not_matter():
 
 
 def test_an_environment_without_keys_has_no_seal():
-    assert SopsDecryptor().seal(SHOP) is None
+    assert SopsDecryptor(no_sops).seal(SHOP) is None
 
 
 def test_a_key_file_that_cannot_be_read_is_an_error(tmp_path):
     with pytest.raises(RenderError) as refused:
-        SopsDecryptor().seal(with_keys(tmp_path / "absent"))
+        SopsDecryptor(no_sops).seal(with_keys(tmp_path / "absent"))
     assert refused.value.problem.code == "DECRYPT_KEY_FILE"
 
 

@@ -14,6 +14,10 @@ from pathlib import Path
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
+_NETWORK = (
+    *("/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf"),
+    *("/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"),
+)
 _INTERPRETER = 3
 _HEADERS_MAX = 64
 
@@ -33,6 +37,11 @@ def rules_for(tool: Path, room: Path, readable: Iterable[Path] = ()) -> list[Rul
         *((loader, READ_FILE | EXECUTE) for loader in _loaders(tool)),
     ]
     return [_rule(place, access) for place, access in wanted]
+
+
+def network_files() -> list[Path]:
+    """Return what says where other machines are, and which certificates are trusted, as far as it is there."""
+    return [place for place in map(Path, _NETWORK) if place.exists()]
 
 
 def _loaded_by(tool: Path) -> Iterator[Path]:

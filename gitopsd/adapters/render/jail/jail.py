@@ -14,7 +14,7 @@ from typing import Any, Unpack
 
 from gitopsd.adapters.pipes import SaidTooMuch
 from gitopsd.adapters.render.jail import child, launcher, problems
-from gitopsd.adapters.render.jail.access import Rule, rules_for
+from gitopsd.adapters.render.jail.access import Rule, network_files, rules_for
 from gitopsd.adapters.render.jail.model import Bounds, Measure, Ran, Surroundings
 from gitopsd.adapters.render.jail.places import Home, is_memory, make_directory, write_files
 from gitopsd.adapters.render.jail.syscalls import OWN_PID, filter_program
@@ -79,12 +79,14 @@ class Jail:
             home = make_directory(room / "home", "")
             stands = make_directory(room / "files", given.get("directory", ""))
         try:
+            network = given.get("network", False)
+            readable = [*self._readable, *(network_files() if network else ())]
             order = {
                 "argv": list(argv),
                 "directory": str(stands),
                 "environment": {**_environment(home, bounds), **given.get("environment", {})},
                 "measures": [measure.name for measure in self.measures if measure.works],
-                **_walls(bounds, rules_for(Path(argv[0]), room, self._readable)),
+                **_walls(bounds, rules_for(Path(argv[0]), room, readable), network=network),
             }
             return child.run(order, given.get("stdin", b""), bounds.seconds, bounds.output_bytes)
         except OSError as error:
@@ -119,8 +121,14 @@ def _probe(bounds: Bounds) -> tuple[Measure, ...]:
     return tuple(Measure(name, name not in refused, refused.get(name, "")) for name in launcher.MEASURES)
 
 
-def _walls(bounds: Bounds, rules: list[Rule]) -> dict[str, Any]:
-    return {"limits": _limits(bounds), "rules": rules, "filter": filter_program(), "own_pid": OWN_PID}
+def _walls(bounds: Bounds, rules: list[Rule], *, network: bool = False) -> dict[str, Any]:
+    return {
+        "limits": _limits(bounds),
+        "rules": rules,
+        "network": network,
+        "filter": filter_program(network=network),
+        "own_pid": OWN_PID,
+    }
 
 
 def _limits(bounds: Bounds) -> list[tuple[int, int, int]]:

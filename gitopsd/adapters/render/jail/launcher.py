@@ -105,7 +105,7 @@ def _keep_limits(order: Order) -> None:
 def _see_few_files(order: Order) -> None:
     version = _syscall(_CREATE_RULESET, None, 0, _ASK_VERSION)
     rights = _FILE_RIGHTS[min(version, len(_FILE_RIGHTS)) - 1]
-    tcp = _TCP_RIGHTS if version >= _TCP_SINCE else 0
+    tcp = _TCP_RIGHTS if version >= _TCP_SINCE and not order["network"] else 0
     scopes = _SCOPES if version >= _SCOPES_SINCE else 0
     attributes = struct.pack("=QQQ", rights, tcp, scopes)[: 8 * (1 + bool(tcp) + bool(scopes))]
     ruleset = _syscall(_CREATE_RULESET, attributes, len(attributes), 0)

@@ -48,9 +48,11 @@ class Surroundings(TypedDict, total=False):
 
     ``directory`` below the files is where the tool stands; ``stdin`` what it reads; ``environment`` is added to the
     little it has. ``secret`` = files, output or words may hold plaintext: files lie in memory, no error repeats a word.
+    ``network`` = it may talk TCP and UDP, and read what is needed to find and to know other machines.
     """
 
     directory: str
     stdin: bytes
     environment: Mapping[str, str]
     secret: bool
+    network: bool

@@ -3,7 +3,7 @@
 A tool may read, write what is open, compute and start threads. It may not open a socket, start a program or a child,
 touch other processes, change the rights of files, or ask the kernel for anything of the machine. What is newer than
 this table does not exist for it. By their first argument: ``kill`` and ``tgkill`` reach only itself, ``clone`` makes
-only threads.
+only threads, and where a network is allowed ``socket`` makes only those of IPv4 and IPv6.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class _Machine:
 
     audit: int
     column: int
+    socket: int
     clone: int
     kill: int
     tgkill: int
@@ -62,13 +63,14 @@ class _Machine:
 
 
 _MACHINES = {
-    "x86_64": _Machine(audit=0xC000_003E, column=1, clone=56, kill=62, tgkill=234, prlimit64=302),
-    "aarch64": _Machine(audit=0xC000_00B7, column=2, clone=220, kill=129, tgkill=131, prlimit64=261),
+    "x86_64": _Machine(audit=0xC000_003E, column=1, socket=41, clone=56, kill=62, tgkill=234, prlimit64=302),
+    "aarch64": _Machine(audit=0xC000_00B7, column=2, socket=198, clone=220, kill=129, tgkill=131, prlimit64=261),
 }
 
 _CLONE3 = 435
 _NEWEST = 450
 _CLONE_THREAD = 0x0001_0000
+_INTERNET = (2, 10)
 
 _LOAD, _IF_EQUAL, _IF_ABOVE, _IF_BITS, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
 _NUMBER, _AUDIT, _FIRST_ARGUMENT = 0, 4, 16
@@ -86,15 +88,15 @@ def refused_numbers(machine: str) -> dict[str, int]:
     return {row[0]: int(row[column]) for row in rows if row[column] != "-"}
 
 
-def filter_program(machine: str = "") -> bytes:
+def filter_program(machine: str = "", *, network: bool = False) -> bytes:
     """Return the filter for this machine, as the kernel reads it; empty = we have no table for it."""
     machine = machine or platform.machine()
     if machine not in _MACHINES:
         return b""
-    return b"".join(struct.pack("=HBBI", *step) for step in _steps(machine))
+    return b"".join(struct.pack("=HBBI", *step) for step in _steps(machine, network=network))
 
 
-def _steps(machine: str) -> list[_Step]:
+def _steps(machine: str, *, network: bool) -> list[_Step]:
     numbers = _MACHINES[machine]
     steps = [
         *_unless_equal(numbers.audit, _AUDIT, _END),
@@ -106,6 +108,8 @@ def _steps(machine: str) -> list[_Step]:
         *_where_argument(numbers.tgkill, (_IF_EQUAL, OWN_PID)),
         *_where_argument(numbers.prlimit64, (_IF_EQUAL, 0), (_IF_EQUAL, OWN_PID)),
     ]
+    if network:
+        steps += _where_argument(numbers.socket, *((_IF_EQUAL, family) for family in _INTERNET))
     for number in refused_numbers(machine).values():
         steps += _where_equal(number, _NOT_PERMITTED)
     return [*steps, (_RETURN, 0, 0, _ALLOW)]

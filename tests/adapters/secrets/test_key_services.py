@@ -1,0 +1,128 @@
+"""A key service is asked where the operator allows it, for each of the keys that a file names; else nobody is.
+
+The server is a stand-in for Vault; the sops that asks it is the real one.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gitopsd.core.decryption import KeyServices
+from gitopsd.core.model import Environment
+from rig.binaries import build
+from tests.adapters.render.jailed import needs_linux
+from tests.adapters.secrets.conftest import PASSWORD, PGP, PGP_KEYS, VECTORS, ByProgram, keyed
+from tests.adapters.secrets.vault import TOKEN, Vault, serving
+
+pytestmark = needs_linux
+
+DAY = "2026-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def vault() -> Iterator[Vault]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def token(tmp_path) -> Path:
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    return tmp_path / "token"
+
+
+def sealed_by(vault: Vault, *more: str, file: str = "db.yaml") -> bytes:
+    """The file, encrypted for a key of Vault and for whoever else."""
+    plain = (VECTORS / "regex.yaml.plain").read_bytes()
+    form = ["--filename-override", file, "--input-type", "yaml", "--output-type", "yaml"]
+    keys = ["--hc-vault-transit", vault.key, *more, "--encrypted-regex", "^(data|stringData)$"]
+    surroundings = {**os.environ, "VAULT_TOKEN": TOKEN, "SOPS_AGE_RECIPIENTS": "", "SOPS_PGP_FP": ""}
+    done = subprocess.run(
+        [build(["sops"])["sops"], "encrypt", *keys, *form],
+        input=plain,
+        env=surroundings,
+        capture_output=True,
+        check=True,
+    )
+    vault.asked.clear()
+    return done.stdout
+
+
+def serviced(token: Path, *allowed: str, pgp: tuple[Path, ...] = ()) -> Environment:
+    services = KeyServices(allowed=tuple(("hc_vault", key) for key in allowed), vault_token_file=str(token))
+    return replace(keyed(pgp=pgp), key_services=services)
+
+
+@pytest.mark.parametrize("pattern", ["{key}", "{address}/v1/transit/keys/*", "{address}/*"])
+def test_a_service_that_the_operator_allows_is_asked(by_program: ByProgram, vault: Vault, token: Path, pattern: str):
+    allowed = pattern.format(key=vault.key, address=vault.address)
+
+    opened = by_program(serviced(token, allowed), "db.yaml", content=sealed_by(vault))
+
+    assert PASSWORD in opened.values
+    assert vault.asked == ["/v1/transit/decrypt/shop"]
+
+
+def test_r18_a_service_that_refuses_is_told_and_asked_once(by_program: ByProgram, vault: Vault, tmp_path):
+    (tmp_path / "old").write_text("expired")
+    content = sealed_by(vault)
+
+    problem = by_program.refusal(serviced(tmp_path / "old", vault.key), "a.yaml", "b.yaml", content=content)
+
+    assert (problem.code, problem.file) == ("DECRYPT_SERVICE_FAILED", "a.yaml")
+    assert vault.key in problem.message
+    assert "permission denied" in problem.cause
+    assert "\x1b" not in problem.cause
+    assert vault.asked == ["/v1/transit/decrypt/shop"]
+
+
+def test_r18_a_token_that_is_gone(by_program: ByProgram, vault: Vault, tmp_path):
+    problem = by_program.refusal(serviced(tmp_path / "gone", vault.key), "db.yaml", content=sealed_by(vault))
+
+    assert problem.code == "DECRYPT_KEY_FILE"
+    assert "keyServices" in problem.hint
+    assert vault.asked == []
+
+
+DENIED = {
+    "not on the list": lambda key: ("http://127.0.0.1:1/v1/transit/keys/shop",),
+    "another key": lambda key: (f"{key}2",),
+    "the beginning of another name": lambda key: (f"{key}/*",),
+}
+
+
+@pytest.mark.parametrize("allowed", DENIED.values(), ids=DENIED)
+def test_r20_a_service_that_is_not_on_the_list_is_not_asked(by_program, vault: Vault, token: Path, allowed):
+    problem = by_program.refusal(serviced(token, *allowed(vault.key)), "db.yaml", content=sealed_by(vault))
+
+    assert problem.code == "DECRYPT_SERVICE_DENIED"
+    assert vault.key in problem.message
+    assert "decryption.keyServices.hc_vault" in problem.hint
+    assert vault.asked == []
+
+
+def test_r20_one_service_that_is_not_on_the_list_keeps_all_others_from_being_asked(by_program, vault, token):
+    with serving() as other:
+        content = sealed_by(vault, "--hc-vault-transit", f"{vault.key},{other.key}")
+        problem = by_program.refusal(serviced(token, vault.key), "db.yaml", content=content)
+
+        assert problem.code == "DECRYPT_SERVICE_DENIED"
+        assert other.key in problem.message
+        assert vault.key not in problem.message
+        assert vault.asked == []
+        assert other.asked == ["/v1/transit/encrypt/shop"]
+
+
+def test_r20_a_file_that_pgp_keys_open_reaches_no_service_that_is_not_on_the_list(by_program, vault: Vault):
+    entry = f"\n    hc_vault:\n        - {{vault_address: '{vault.address}', engine_path: transit, key_name: shop, "
+    beside = (PGP / "only.yaml").read_text().replace("\nsops:", f"\nsops:{entry}enc: x, created_at: '{DAY}'}}")
+
+    assert by_program(keyed(pgp=PGP_KEYS), "only.yaml", content=beside.encode()).opened
+    assert by_program.refusal(keyed(pgp=(PGP / "stranger.asc",)), "only.yaml", content=beside.encode())
+    assert vault.asked == []

@@ -1,0 +1,70 @@
+"""A server that speaks as much of Vault's transit engine as sops asks for, and remembers who asked for what."""
+
+from __future__ import annotations
+
+import json
+import threading
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+TOKEN = "canary-vault-token-0d1e2f"
+
+
+class Vault(ThreadingHTTPServer):
+    """Its key turns every byte round: who has not asked it knows nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Request)
+        self.asked: list[str] = []
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def key(self) -> str:
+        return f"{self.address}/v1/transit/keys/shop"
+
+
+@contextmanager
+def serving() -> Iterator[Vault]:
+    """A server for as long as it is needed."""
+    with Vault() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join(10)
+
+
+class _Request(BaseHTTPRequestHandler):
+    server: Vault
+
+    def do_PUT(self) -> None:
+        self.server.asked.append(self.path)
+        said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.headers["X-Vault-Token"] != TOKEN:
+            self._answer(403, {"errors": ["permission denied\x1b[2J"]})
+        elif self.path == "/v1/transit/encrypt/shop":
+            self._answer(200, {"data": {"ciphertext": f"vault:v1:{_turned(said['plaintext'])}"}})
+        elif self.path == "/v1/transit/decrypt/shop":
+            self._answer(200, {"data": {"plaintext": _turned(said["ciphertext"].removeprefix("vault:v1:"))}})
+        else:
+            self._answer(404, {"errors": []})
+
+    def _answer(self, status: int, body: object) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _turned(text: str) -> str:
+    return b64encode(bytes(byte ^ 0xFF for byte in b64decode(text))).decode()
