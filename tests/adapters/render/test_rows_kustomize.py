@@ -474,18 +474,19 @@ def test_R17_helm_has_a_least_version_of_each_kind(tmp_path, prints, taken):
 
 
 def test_R17_a_missing_program_stops_only_the_environments_that_need_it(tmp_path):
-    repository = Repository(tmp_path, {"kustomize": tmp_path / "none", "helm": tmp_path / "none"})
+    repository = Repository(tmp_path, dict.fromkeys(("kustomize", "helm", "sops"), tmp_path / "none"))
     repository.commit(
         {**kustomization(k="resources: [a.yaml]", **{"a.yaml": a_map("a")}), "env/production/a.yaml": a_map("a")}
     )
 
     assert repository.refusal().code == "TOOL_MISSING"
     assert names(repository.render(PRODUCTION)) == ["a"]
-    assert [problem.code for problem in repository.workshop.troubles()] == ["TOOL_MISSING", "TOOL_MISSING"]
+    assert [problem.code for problem in repository.workshop.troubles(with_sops=False)] == ["TOOL_MISSING"] * 2
+    assert [problem.code for problem in repository.workshop.troubles(with_sops=True)] == ["TOOL_MISSING"] * 3
 
 
 def test_R17_nothing_is_said_of_programs_that_can_be_used(repository):
-    assert repository.workshop.troubles() == ()
+    assert repository.workshop.troubles(with_sops=False) == ()
 
 
 def test_R17_a_program_that_came_later_is_found_without_a_restart(tmp_path):

@@ -16,6 +16,7 @@ import pytest
 from gitopsd.core.decryption import KeyServices
 from gitopsd.core.model import Environment
 from rig.binaries import build
+from rig.certificates import Authority
 from tests.adapters.render.jailed import needs_linux
 from tests.adapters.secrets.conftest import PASSWORD, PGP, PGP_KEYS, VECTORS, ByProgram, keyed
 from tests.adapters.secrets.vault import TOKEN, Vault, serving
@@ -37,12 +38,12 @@ def token(tmp_path) -> Path:
     return tmp_path / "token"
 
 
-def sealed_by(vault: Vault, *more: str, file: str = "db.yaml") -> bytes:
+def sealed_by(vault: Vault, *more: str, **variables: str) -> bytes:
     """The file, encrypted for a key of Vault and for whoever else."""
     plain = (VECTORS / "regex.yaml.plain").read_bytes()
-    form = ["--filename-override", file, "--input-type", "yaml", "--output-type", "yaml"]
+    form = ["--filename-override", "db.yaml", "--input-type", "yaml", "--output-type", "yaml"]
     keys = ["--hc-vault-transit", vault.key, *more, "--encrypted-regex", "^(data|stringData)$"]
-    surroundings = {**os.environ, "VAULT_TOKEN": TOKEN, "SOPS_AGE_RECIPIENTS": "", "SOPS_PGP_FP": ""}
+    surroundings = {**os.environ, "VAULT_TOKEN": TOKEN, "SOPS_AGE_RECIPIENTS": "", "SOPS_PGP_FP": "", **variables}
     done = subprocess.run(
         [build(["sops"])["sops"], "encrypt", *keys, *form],
         input=plain,
@@ -67,6 +68,27 @@ def test_a_service_that_the_operator_allows_is_asked(by_program: ByProgram, vaul
 
     assert PASSWORD in opened.values
     assert vault.asked == ["/v1/transit/decrypt/shop"]
+
+
+def test_a_service_is_found_by_its_name_and_known_by_its_certificate(by_program: ByProgram, token: Path, tmp_path):
+    authority = Authority(tmp_path / "authority")
+    authority.create()
+    ca = authority.pair("ca").certificate
+    with serving(authority.sign_server("vault", ["localhost"])) as vault:
+        content = sealed_by(vault, VAULT_CACERT=str(ca))
+        known = replace(
+            serviced(token, vault.key).key_services,
+            files=(("VAULT_CACERT", str(ca)),),
+            variables=(("VAULT_NAMESPACE", "shops"),),
+        )
+
+        opened = by_program(replace(keyed(), key_services=known), "db.yaml", content=content)
+        problem = by_program.refusal(serviced(token, vault.key), "db.yaml", content=content)
+
+    assert PASSWORD in opened.values
+    assert "shops" in vault.namespaces
+    assert problem.code == "DECRYPT_SERVICE_FAILED"
+    assert "certificate" in problem.cause
 
 
 def test_r18_a_service_that_refuses_is_told_and_asked_once(by_program: ByProgram, vault: Vault, tmp_path):

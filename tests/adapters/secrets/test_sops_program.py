@@ -28,7 +28,11 @@ pytestmark = needs_linux
 
 PASSWORD_BY_HAND = "horse-by-hand"
 # Each of these is for an age key and a PGP key.
-BOTH = sorted(path.name for path in PGP.iterdir() if b"AGE ENCRYPTED" in path.read_bytes() and path.stem != "groups")
+BOTH = sorted(
+    path.name
+    for path in PGP.iterdir()
+    if b"AGE ENCRYPTED" in path.read_bytes() and path.stem not in ("groups", "bytes")
+)
 
 
 def test_there_is_a_vector_for_every_form_and_every_rule():
@@ -131,6 +135,11 @@ def test_r19_a_text_that_sops_prints_as_null_is_refused_and_not_lost(by_program:
 
     assert problem.code == "DECRYPT_FORMAT"
     assert "split the file" in problem.hint
+
+
+@pytest.mark.parametrize("environment", [keyed(AGE_KEYS), keyed(pgp=PGP_KEYS)], ids=["natively", "by sops"])
+def test_r19_bytes_that_are_no_text_are_refused_and_not_changed(by_program: ByProgram, environment: Environment):
+    assert by_program.refusal(environment, "bytes.yaml").code == "DECRYPT_FORMAT"
 
 
 def test_a_missing_sops_stops_only_who_needs_it(tmp_path):

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from rig.certificates import Pair
+
 TOKEN = "canary-vault-token-0d1e2f"
 
 
 class Vault(ThreadingHTTPServer):
-    """Its key turns every byte round: who has not asked it knows nothing."""
+    """Its key turns every byte round: who has not asked it knows nothing. ``certificate`` is for the name localhost."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Pair | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Request)
         self.asked: list[str] = []
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        self.namespaces: set[str | None] = set()
+        self.address = f"http://127.0.0.1:{self.server_port}"
+        if certificate:
+            self.address = f"https://localhost:{self.server_port}"
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate.certificate, certificate.key)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
 
     @property
     def key(self) -> str:
@@ -29,9 +35,9 @@ class Vault(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving() -> Iterator[Vault]:
+def serving(certificate: Pair | None = None) -> Iterator[Vault]:
     """A server for as long as it is needed."""
-    with Vault() as server:
+    with Vault(certificate) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield server
@@ -44,6 +50,7 @@ class _Request(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         self.server.asked.append(self.path)
+        self.server.namespaces.add(self.headers["X-Vault-Namespace"])
         said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.headers["X-Vault-Token"] != TOKEN:
             self._answer(403, {"errors": ["permission denied\x1b[2J"]})
