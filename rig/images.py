@@ -18,6 +18,7 @@ SOCKET = "/run/containerd.sock"
 CTR = ("ctr", "--address", SOCKET, "--namespace", "k8s.io")
 PAUSE = "rig.test/pause:1"
 WEB = "rig.test/web:1"
+GIT = "rig.test/git:1"
 DEBIAN = "debian:trixie-slim"
 _DOCKERFILES = Path(__file__).parent / "images"
 _ISOLATED = ("--isolation", "chroot", "--network", "host")
@@ -31,6 +32,12 @@ def pause_image() -> Path:
 def web_image() -> Path:
     """A web server of a megabyte: `busybox httpd` on port 8080."""
     return _from_program(WEB, "web", "busybox")
+
+
+def git_image() -> Path:
+    """A Git server: `lighttpd` over HTTPS on port 8443, `sshd` on port 2222; its Dockerfile says what to mount."""
+    base_image()
+    return build_image(_DOCKERFILES / "git", GIT)
 
 
 def base_image() -> str:

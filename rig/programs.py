@@ -53,6 +53,15 @@ def identity_of(pid: int) -> Identity | None:
     return found.identity if found else None
 
 
+def marked() -> Iterator[tuple[int, Path]]:
+    """The pid of every program that was started for a cluster, whatever became of it, and the cluster's folder."""
+    mark = f"{_MARK}=".encode()
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            folders = [one.removeprefix(mark) for one in environment.read_bytes().split(b"\0") if one.startswith(mark)]
+            yield from ((int(environment.parent.name), Path(os.fsdecode(folder))) for folder in folders)
+
+
 @dataclass(frozen=True, slots=True)
 class Programs:
     """The programs of one cluster: a pid file and a log for each."""
@@ -122,7 +131,8 @@ class Programs:
 
     def _no_strays(self) -> bool:
         """A start that was interrupted may not have recorded its pid yet; the mark was on it from the first."""
-        strays = [who for who in map(identity_of, _marked(f"{_MARK}={self.folder}")) if who is not None]
+        found = (identity_of(pid) for pid, folder in marked() if folder == self.folder)
+        strays = [who for who in found if who is not None]
         for who in strays:
             who.signal(signal.SIGKILL)
         return not strays
@@ -163,13 +173,6 @@ def _gone(who: Identity, patience_s: float) -> bool:
     with contextlib.suppress(RigError):
         return wait_for(f"pid {who.pid} to end", lambda: not who.is_alive(), deadline_s=patience_s, every_s=0.02)
     return False
-
-
-def _marked(mark: str) -> Iterator[int]:
-    for environment in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if mark.encode() in environment.read_bytes().split(b"\0"):
-                yield int(environment.parent.name)
 
 
 @dataclass(frozen=True, slots=True)

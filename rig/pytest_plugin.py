@@ -16,6 +16,7 @@ from rig.audit import AuditLog
 from rig.cluster import Cluster, Nodes
 from rig.lifecycle import Wish, down, up
 from rig.programs import myself
+from rig.traces import traces
 from rig.waiting import wait_for
 
 EXISTING = "GITOPSD_TEST_KUBECONFIG"
@@ -69,8 +70,11 @@ def api_cluster() -> Iterator[TestCluster]:
 
 @pytest.fixture(scope="session")
 def node_cluster() -> Iterator[TestCluster]:
-    """A cluster with a real kubelet, for the session. Mark the test `kubelet`."""
+    """A cluster with a real kubelet, for the session, which leaves no trace. Mark the test `kubelet`."""
+    before = traces()
     yield from _cluster(Nodes.KUBELET)
+    left = sorted(traces() - before)
+    assert not left, f"the cluster left behind: {left}"  # noqa: S101 - what a fixture asserts, its last test shows
 
 
 @pytest.fixture

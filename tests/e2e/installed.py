@@ -1,16 +1,13 @@
-"""gitopsd as a user has it: its image on a real node, its chart in a namespace of its own, a repository over HTTPS."""
+"""gitopsd as a user has it: its image on a real node, its chart in a namespace of its own, a forge to push to."""
 
 from __future__ import annotations
 
-import base64
 import json
-import ssl
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -20,20 +17,19 @@ from rig.accounts import Account, create_account, token
 from rig.api import Api
 from rig.audit import AuditLog
 from rig.binaries import build
-from rig.doors import close_door, let_pods_reach, open_door
+from rig.doors import close_door, open_door
 from rig.images import load, web_image
-from rig.network import NODE_ADDRESS
-from rig.product import PRODUCT, product_image
+from rig.product import product_image
 from rig.pytest_plugin import TestCluster
 from rig.waiting import wait_for
-from tests.git_server import BareRepository, Entry, GitServer
+from tests.e2e.followed import STAGING, Followed, Json, values
+from tests.e2e.forge import Clone, Forge, forge, pinned
+from tests.e2e.mounted import Content, put_secret
+from tests.git_server import Entry
 
 CHART = Path(__file__).parents[2] / "charts" / "gitopsd"
-HOME, SHOP, RELEASE = "gitopsd", "shop", "gitopsd"
-PASSWORD = "correct horse"
+HOME, SHOP, RELEASE = "gitopsd", STAGING.namespace, "gitopsd"
 READY_S = 120.0
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +38,11 @@ class Installation:
 
     cluster: TestCluster
     api: Api
-    git: GitServer
-    repository: BareRepository
+    forge: Forge
+    repository: Clone
     folder: Path
+    followed: Sequence[Followed]
+    secrets: dict[str, Content] = field(repr=False)
     audited_from: int
     asked: dict[str, int] = field(default_factory=dict)
 
@@ -53,8 +51,8 @@ class Installation:
         """What the operator gives the chart."""
         return self.folder / "values.yaml"
 
-    def commit(self, files: Mapping[str, Entry], message: str) -> str:
-        """Commit; return the commit."""
+    def commit(self, files: Mapping[str, Entry], message: str = "Change") -> str:
+        """Commit and push; return the commit."""
         return self.repository.commit(files, message)
 
     def helm(self, *arguments: str | Path) -> str:
@@ -68,19 +66,26 @@ class Installation:
     def install(self, *settings: str) -> str:
         """Install the chart, or upgrade it."""
         chosen = [part for setting in settings for part in ("--set-json", setting)]
-        self.values.write_text(yaml.safe_dump(self._values()))
+        viewer = {"kind": "ServiceAccount", "name": "oncall", "namespace": HOME}
+        self.values.write_text(yaml.safe_dump(values(self.followed, [viewer])))
         wanted = ("--values", self.values, *chosen, "--wait", "--timeout", f"{READY_S:.0f}s")
         return self.helm("upgrade", "--install", RELEASE, CHART, *wanted)
 
     def prepare(self) -> None:
         """Make what has to be there before the chart."""
         restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
-        for name, labels in ((HOME, restricted), (SHOP, {})):
-            metadata = {"name": name, "labels": labels}
+        for name in self._namespaces():
+            metadata = {"name": name, "labels": restricted if name == HOME else {}}
             self.api.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         for name in ("oncall", "stranger"):
             create_account(self.api, Account(HOME, name))
-        give_credentials(self, self.git.password or "")
+        for name, content in self.secrets.items():
+            put_secret(self.api, HOME, f"gitopsd-{name}", content)
+
+    def give(self, name: str, content: Content) -> None:
+        """Change what is in the Secret of these credentials; the pods that have it mounted see that at once."""
+        self.secrets[name] = content
+        put_secret(self.api, HOME, f"gitopsd-{name}", content)
 
     def remove(self) -> None:
         """Take away everything of gitopsd, and what it applied."""
@@ -88,7 +93,7 @@ class Installation:
         for port in self.asked.values():
             close_door(self.cluster.powers(), port)
         self.asked.clear()
-        paths = [f"/api/v1/namespaces/{name}" for name in (HOME, SHOP)]
+        paths = [f"/api/v1/namespaces/{name}" for name in self._namespaces()]
         for path in paths:
             self.api.delete(path)
         wait_for("the namespaces to be gone", lambda: not any(map(self.api.find, paths)), deadline_s=READY_S)
@@ -123,23 +128,38 @@ class Installation:
 
     def await_phase(self, environment: str, phase: str, commit: str, *, deadline_s: float = READY_S) -> Json:
         """Return the status in which the environment has that phase and wants that commit."""
+
+        def there(status: Json) -> bool:
+            # A standby does not know what Git wants.
+            return bool(status["phase"] == phase and status["revision"].get("desired", {}).get("sha") == commit)
+
+        return self.await_status(environment, f"{phase} at {commit[:7]}", there, deadline_s=deadline_s)
+
+    def await_error(self, environment: str, code: str, *, deadline_s: float = READY_S) -> Json:
+        """Return the status in which that is the environment's last error."""
+
+        def there(status: Json) -> bool:
+            return bool((status.get("lastError") or {}).get("code") == code)
+
+        return self.await_status(environment, f"told of {code}", there, deadline_s=deadline_s)
+
+    def await_status(
+        self, environment: str, what: str, there: Callable[[Json], bool], *, deadline_s: float = READY_S
+    ) -> Json:
+        """Return the first status of the environment that is as wanted."""
         shown, last = self.person(), {}
 
-        def there() -> Json | None:
+        def found() -> Json | None:
             nonlocal last
             try:
                 code, last = self.ask(f"/status/{environment}", shown)
             except OSError:
                 # No pod serves yet, or the one that did has just ended.
                 return None
-            # A standby does not know what Git wants.
-            is_there = (
-                code == 200 and last["phase"] == phase and last["revision"].get("desired", {}).get("sha") == commit
-            )
-            return last if is_there else None
+            return last if code == 200 and there(last) else None
 
         try:
-            return wait_for(f"{environment} to be {phase} at {commit[:7]}", there, deadline_s=deadline_s, every_s=0.2)
+            return wait_for(f"{environment} to be {what}", found, deadline_s=deadline_s, every_s=0.2)
         except Exception as late:
             late.add_note(json.dumps({key: last.get(key) for key in ("phase", "message", "lastError")}, indent=1))
             late.add_note(self.log())
@@ -147,43 +167,41 @@ class Installation:
 
     def log(self) -> str:
         """Return the last lines of every gitopsd."""
-        pods = [pod["metadata"]["name"] for pod in self.pods()]
-        logs = [self.api.exchange("GET", f"/api/v1/namespaces/{HOME}/pods/{pod}/log?tailLines=40")[1] for pod in pods]
-        return "\n".join(logs)
+        return "\n".join(line for pod in self.pods() for line in self.log_of(pod["metadata"]["name"])[-40:])
+
+    def log_of(self, pod: str) -> list[str]:
+        """Return the lines that a pod of gitopsd wrote."""
+        return self.api.exchange("GET", f"/api/v1/namespaces/{HOME}/pods/{pod}/log")[1].splitlines()
 
     def running(self, namespace: str = SHOP, name: str = "web") -> Json:
         """Return a Deployment."""
         return self.api.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
 
-    def _values(self) -> Json:
-        url = f"https://{NODE_ADDRESS}:{self.git.port}/environments.git"
-        auth = {"tokenFile": "/var/run/secrets/gitopsd/git/token", "caFile": "/var/run/secrets/gitopsd/git/ca.crt"}
-        environment = {"path": "environments/staging", "namespaces": [SHOP], "serviceAccount": "gitopsd-staging"}
-        repository, _, tag = PRODUCT.rpartition(":")
-        return {
-            "config": {
-                "sources": [{"name": "environments", "url": url, "poll": "1s", "auth": auth}],
-                "environments": [environment],
-            },
-            "accounts": [{"name": "gitopsd-staging", "namespaces": [SHOP]}],
-            "credentials": [{"name": "git", "secret": "gitopsd-git"}],
-            "viewers": [{"kind": "ServiceAccount", "name": "oncall", "namespace": HOME}],
-            "image": {"repository": repository, "tag": tag, "pullPolicy": "Never"},
-            "replicas": 1,
-        }
+    def _namespaces(self) -> list[str]:
+        return [HOME, *(one.namespace for one in self.followed)]
 
 
 @contextmanager
-def installation(cluster: TestCluster, folder: Path, first: Mapping[str, Entry]) -> Iterator[Installation]:
-    """Install gitopsd with a first commit; at the end everything of it is gone."""
-    rig, api = cluster.powers(), cluster.api()
-    load(rig, product_image())
-    load(rig, web_image())
-    with GitServer(folder / "git", password=PASSWORD, tls=_tls(cluster)) as git:
-        repository = git.create("environments.git")
-        repository.commit(first, "Start")
-        let_pods_reach(rig, git.port)
-        made = Installation(cluster, api, git, repository, folder, AuditLog(rig).position())
+def installation(
+    cluster: TestCluster,
+    folder: Path,
+    first: Mapping[str, Entry],
+    *,
+    beside: Sequence[Followed] = (),
+    keys: Mapping[str, Content] | None = None,
+) -> Iterator[Installation]:
+    """Install gitopsd with a first commit; at the end everything of it is gone.
+
+    It follows staging, and what is named ``beside`` it; ``keys`` are the Secrets that open what is encrypted there.
+    """
+    load(cluster.powers(), product_image())
+    load(cluster.powers(), web_image())
+    with forge(cluster, folder / "forge") as git:
+        clone = git.clone_over_https("environments")
+        clone.commit(first, "Start")
+        credentials = {**read_with(git), **(keys or {})}
+        since = AuditLog(cluster.powers()).position()
+        made = Installation(cluster, cluster.api(), git, clone, folder, (STAGING, *beside), credentials, since)
         made.prepare()
         try:
             made.install()
@@ -192,20 +210,12 @@ def installation(cluster: TestCluster, folder: Path, first: Mapping[str, Entry])
             made.remove()
 
 
-def give_credentials(made: Installation, password: str) -> None:
-    """Put the token and the authority of the Git server where the chart mounts them from."""
-    authority = made.cluster.powers().authority.pair("ca").certificate.read_bytes()
-    content = {"token": password.encode(), "ca.crt": authority}
-    encoded = {key: base64.b64encode(value).decode() for key, value in content.items()}
-    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "gitopsd-git"}, "data": encoded}
-    made.api.apply(f"/api/v1/namespaces/{HOME}/secrets/gitopsd-git", body)
-
-
-def _tls(cluster: TestCluster) -> ssl.SSLContext:
-    pair = cluster.powers().authority.sign_server("git", (NODE_ADDRESS, "127.0.0.1"))
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(pair.certificate, pair.key)
-    return tls
+def read_with(git: Forge) -> dict[str, Content]:
+    """Return the credentials with which gitopsd reads: what the Secret of each source holds."""
+    return {
+        "environments": {"token": git.token, "ca.crt": git.authority},
+        "wiki": {"id": git.deploy_key.private, "known_hosts": pinned(git.host_key)},
+    }
 
 
 def _read(body: bytes) -> Json:

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
+import pyrage
 import pytest
 
-from rig.api import MERGE
-from rig.audit import AuditLog
+from rig.audit import AuditLog, Request
 from rig.pytest_plugin import TestCluster
 from rig.waiting import wait_for
 from tests.chart.charting import rendered
+from tests.e2e.forge import Clone, new_ssh_key, pinned
 from tests.e2e.granted import compare
-from tests.e2e.installed import HOME, RELEASE, SHOP, Installation, Json, give_credentials, installation
-from tests.e2e.repository import settings, web
+from tests.e2e.installed import HOME, RELEASE, SHOP, Installation, Json, installation
+from tests.e2e.repository import PAYMENTS, WIKI, chart, encrypted, settings, web
 
 pytestmark = [pytest.mark.kubelet, pytest.mark.timeout(600)]
 
 MISSING = "rig.test/web:missing"
+ANSWERS = {"http": {"service": "web", "port": 80, "path": "/", "interval": "1s"}}
+NO_ANSWER = "echo the wiki did not answer; exit 1"
 
 
 @pytest.fixture(scope="module")
 def made(node_cluster: TestCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installation(node_cluster, tmp_path_factory.mktemp("e2e"), settings() | web("1")) as one:
+    key = pyrage.x25519.Identity.generate()
+    first = settings(probes=[ANSWERS]) | web("1") | encrypted(str(key.to_public()), "4111")
+    held, folder = {"age": {"keys.txt": str(key)}}, tmp_path_factory.mktemp("e2e")
+    with installation(node_cluster, folder, first, beside=(PAYMENTS, WIKI), keys=held) as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def wiki(made: Installation) -> Clone:
+    return made.forge.clone_over_ssh("wiki")
 
 
 def test_it_becomes_ready_where_the_restricted_standard_is_enforced(made: Installation) -> None:
@@ -42,27 +56,69 @@ def test_only_who_is_named_may_ask(made: Installation) -> None:
     assert codes == {"oncall": 200, "stranger": 403, "": 401}
 
 
-def test_a_bad_commit_is_put_back_and_a_fix_goes_through(made: Installation) -> None:
-    before = made.running()["spec"]
-    bad = made.commit(web("2", image=MISSING), "A missing image")
-    status = made.await_phase("staging", "Reverted", bad)
-    assert made.running()["spec"] == before
-    assert "was put back" in status["message"]
-    good = made.commit(web("3"), "The fix")
-    made.await_phase("staging", "Ready", good)
-    assert made.running()["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] == "3"
+def test_what_is_encrypted_is_opened_in_the_pod_and_given_to_kustomize(made: Installation) -> None:
+    made.await_phase("payments", "Ready", made.repository.head())
+    assert secrets_of_payments(made) == ["4111", "4111"]
 
 
-def test_new_credentials_are_used_without_a_restart(made: Installation) -> None:
-    (before,) = made.pods()
-    made.git.password = "battery staple"
-    give_credentials(made, made.git.password)
-    # The kubelet looks at Secrets once a minute, and at once when the pod changes.
-    path = f"/api/v1/namespaces/{HOME}/pods/{before['metadata']['name']}"
-    made.api.request("PATCH", path, {"metadata": {"annotations": {"example.com/touched": "yes"}}}, MERGE)
-    made.await_phase("staging", "Ready", made.commit(web("4"), "With the new token"))
-    (after,) = made.pods()
-    assert restarts(after) == restarts(before)
+def test_the_first_commit_over_ssh_is_a_chart_and_becomes_ready(made: Installation, wiki: Clone) -> None:
+    made.await_phase("wiki", "Ready", wiki.commit(chart("1")))
+    assert made.running(WIKI.namespace)["status"]["readyReplicas"] == 1
+
+
+def test_bad_commits_by_either_road_are_put_back_and_fixes_go_through(made: Installation, wiki: Clone) -> None:
+    places = {"staging": SHOP, "wiki": WIKI.namespace}
+    before = {name: made.running(place)["spec"] for name, place in places.items()}
+    bad = {"staging": made.commit(web("2", image=MISSING)), "wiki": wiki.commit(chart("2", smoke_test=NO_ANSWER))}
+    told = {name: made.await_phase(name, "Reverted", commit) for name, commit in bad.items()}
+    assert {name: made.running(place)["spec"] for name, place in places.items()} == before
+    assert all("was put back" in status["message"] for status in told.values())
+    assert "the wiki did not answer" in str(told["wiki"])
+    good = {"staging": made.commit(web("3"), "The fix"), "wiki": wiki.commit(chart("3"), "The fix")}
+    for name, commit in good.items():
+        made.await_phase(name, "Ready", commit)
+        assert version_in(made, places[name]) == "3"
+
+
+def test_no_wall_of_the_jail_is_missing_in_the_pod(made: Installation) -> None:
+    (pod,) = made.pods()
+    log = made.log_of(pod["metadata"]["name"])
+    assert [line for line in log if "serving /status" in line] != []
+    assert [line for line in log if "jail" in line] == []
+
+
+def test_a_new_token_is_used_without_a_restart(made: Installation) -> None:
+    with no_restart(made):
+        made.give("environments", {**made.secrets["environments"], "token": made.forge.change_token()})
+        made.await_phase("staging", "Ready", made.commit(web("4"), "With the new token"))
+
+
+def test_a_new_ssh_key_is_used_without_a_restart(made: Installation, wiki: Clone) -> None:
+    with no_restart(made):
+        made.give("wiki", {**made.secrets["wiki"], "id": made.forge.change_deploy_key().private})
+        made.await_phase("wiki", "Ready", wiki.commit(chart("4"), "With the new key"))
+
+
+def test_a_forge_with_another_host_key_is_not_asked_until_it_is_pinned(made: Installation, wiki: Clone) -> None:
+    right = made.secrets["wiki"]
+    made.give("wiki", {**right, "known_hosts": pinned(new_ssh_key())})
+    unseen = wiki.commit(chart("5"), "Not to be read")
+    status = made.await_error("wiki", "GIT_HOST_KEY")
+    assert status["revision"]["desired"]["sha"] != unseen
+    assert version_in(made, WIKI.namespace) == "4"
+    made.give("wiki", right)
+    made.await_phase("wiki", "Ready", unseen)
+
+
+def test_a_new_age_key_opens_what_was_encrypted_anew_without_a_restart(made: Installation) -> None:
+    key = pyrage.x25519.Identity.generate()
+    with no_restart(made):
+        commit = made.commit(encrypted(str(key.to_public()), "5555"), "To the new key")
+        made.await_error("payments", "DECRYPT_FAILED")
+        assert secrets_of_payments(made) == ["4111", "4111"]
+        made.give("age", {"keys.txt": str(key)})
+        made.await_phase("payments", "Ready", commit)
+    assert secrets_of_payments(made) == ["5555", "5555"]
 
 
 def test_a_killed_pod_is_replaced_and_the_next_one_writes_nothing_anew(made: Installation) -> None:
@@ -86,10 +142,14 @@ def test_upgraded_to_two_replicas_the_second_takes_over_from_a_killed_first(made
     assert written_in_the_shop(audit, begin) == ["patch apps/deployments shop/web"]
 
 
-def test_everything_it_asked_for_is_granted_and_nothing_else_that_writes(made: Installation) -> None:
+def test_everything_it_asked_for_is_granted_and_nothing_else_that_writes(
+    made: Installation, record_property: Callable[[str, object], None]
+) -> None:
     asked = [one for one in AuditLog(made.cluster.powers()).requests(made.audited_from) if one.user == ours("gitopsd")]
     compared = compare(asked, rendered(made.values))
-    assert compared.impersonated == {ours("gitopsd-staging")}
+    record_property("rights", compared.told())
+    record_property("asked", counted(asked))
+    assert compared.impersonated == {ours(one.account) for one in made.followed}
     assert compared.refused == {("list", "secrets", "")}
     assert compared.unexplained == set()
     # A piece of a snapshot that is there already, after a crash, is read and merged.
@@ -108,15 +168,56 @@ def test_uninstalled_it_leaves_what_runs_and_installed_again_it_takes_it_up_unch
     assert written_in_the_shop(audit, begin) == []
 
 
-def test_an_empty_cluster_becomes_the_same_from_the_repository_and_one_install(made: Installation) -> None:
-    before = made.running()
+def test_an_empty_cluster_becomes_the_same_from_the_repositories_and_one_install(
+    made: Installation, wiki: Clone
+) -> None:
+    before = applied(made)
+    uid = made.running()["metadata"]["uid"]
     made.remove()
     made.prepare()
     made.install()
-    made.await_phase("staging", "Ready", made.repository.head())
-    after = made.running()
-    assert after["metadata"]["uid"] != before["metadata"]["uid"]
-    assert after["spec"] == before["spec"]
+    for name, commit in (
+        ("staging", made.repository.head()),
+        ("payments", made.repository.head()),
+        ("wiki", wiki.head()),
+    ):
+        made.await_phase(name, "Ready", commit)
+    assert made.running()["metadata"]["uid"] != uid
+    assert applied(made) == before
+
+
+def counted(asked: Sequence[Request]) -> str:
+    kinds = Counter(one.resource for one in asked)
+    lease, callers = kinds["coordination.k8s.io/leases"], kinds["authentication.k8s.io/tokenreviews"]
+    written = sum(one.is_write and bool(one.impersonated_user) for one in asked)
+    return (
+        f"{len(asked)} requests of gitopsd; {lease} for its Lease, {callers} who asks, {written} writes of environments"
+    )
+
+
+def applied(made: Installation) -> Json:
+    """What the three environments want, as the cluster has it."""
+    webs = {place: made.running(place)["spec"] for place in (SHOP, WIKI.namespace)}
+    return {**webs, PAYMENTS.namespace: secrets_of_payments(made)}
+
+
+def secrets_of_payments(made: Installation) -> list[str]:
+    """The card's number as it was written, and as kustomize generated it."""
+    path = f"/api/v1/namespaces/{PAYMENTS.namespace}/secrets"
+    found = [made.api.get(f"{path}/{name}")["data"]["number"] for name in ("card", "ledger-0")]
+    return [base64.b64decode(one).decode() for one in found]
+
+
+def version_in(made: Installation, namespace: str) -> str:
+    return str(made.running(namespace)["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"])
+
+
+@contextmanager
+def no_restart(made: Installation) -> Iterator[None]:
+    (before,) = made.pods()
+    yield
+    (after,) = made.pods()
+    assert restarts(after) == restarts(before)
 
 
 def other_ready(made: Installation, uid: str) -> bool:

@@ -12,6 +12,7 @@ from rig.doors import close_door, let_pods_reach, open_door
 from rig.faults import crash_and_restart
 from rig.images import DEBIAN, WEB, base_image, build_image, load, web_image
 from rig.pytest_plugin import TestCluster
+from rig.traces import traces
 from rig.waiting import wait_for
 from tests.rig.commandline import Rig
 from tests.rig.worlds import (
@@ -110,16 +111,6 @@ def test_down_leaves_nothing(tmp_path: Path, crash: bool) -> None:
     assert rig("down", "--name", "gone").returncode == 0
     assert traces() == before
     assert (rig.programs(), rig.files()) == ([], [])
-
-
-def traces() -> dict[str, list[str]]:
-    """What a node could leave on this machine."""
-    groups = [str(path) for path in Path("/sys/fs/cgroup").glob("**/rig-*")]
-    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    fixed = ("/var/lib/kubelet", "/run/containerd", "/var/log/pods", "/var/log/containers", "/var/lib/cni")
-    devices = [line.split(":")[0].strip() for line in Path("/proc/net/dev").read_text().splitlines()[2:]]
-    files = [file for file in fixed if Path(file).exists()]
-    return {"groups": sorted(groups), "mounts": mounts, "devices": devices, "files": files}
 
 
 def create_service(api: Api, namespace: str, name: str) -> str:
