@@ -50,6 +50,8 @@ def test_the_chart_has_no_fault_that_helm_knows(values):
         ),
         ('config.server={"auth": "none"}', "auth"),
         ('config.namespace="other"', "namespace"),
+        # Even one replica overlaps with the next one's at an upgrade.
+        ('config.leaderElection={"enabled": false}', "leaderElection"),
         ('accounts=[{"name": "gitopsd-staging"}]', "namespaces"),
         ('accountRules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["*"]}]', "verbs"),
         ('extraReads=[{"apiGroups": [""], "resources": ["secrets"]}]', "extraReads"),
