@@ -230,7 +230,12 @@ def test_Y23_a_key_that_is_not_text_is_refused(key):
     problems = refused(f"a: 1\n{key}: 2\n")
 
     assert problems[-1].code == "YAML_KEY"
-    assert "quotes" in problems[-1].hint
+    assert problems[-1].message == f"the key {key} is not text"
+    assert problems[-1].hint == f'put the key in quotes: "{key}":'
+
+
+def test_Y23_a_key_is_not_told_at_length():
+    assert refused(f"{'1' * 100}: x")[0].message == f"the key {'1' * 40} is not text"
 
 
 def test_Y23_a_missing_key_is_refused():

@@ -15,6 +15,7 @@ from gitopsd.core.helm.chart import Chart, Read, chart_in, directories_of
 from gitopsd.core.helm.places import copied_files
 from gitopsd.core.manifests.paths import inside, is_below, parent
 from gitopsd.core.manifests.place import default_namespace
+from gitopsd.core.manifests.problems import refuse_any
 from gitopsd.core.manifests.recipe_section import origin_of, release_fault
 from gitopsd.core.model import Environment, File, Json, Origin
 from gitopsd.core.recipes import Helm
@@ -97,14 +98,14 @@ def order_of(wish: Wish, read: Read) -> Order:
     """Return what helm is told.
 
     Raises:
-        RenderError: the chart or a file of values is not there or not in the repository, or the release's name is none.
+        RenderError: the chart or files of values are not there or not in the repository, or the release's name is none.
     """
     recipe = wish.recipe
     return Order(
         chart=_chart(wish, read),
         release=_release(wish),
         namespace=recipe.namespace or default_namespace(wish.settings, wish.environment) or "default",
-        values=tuple(_values_file(wish, index, read) for index in range(len(recipe.values_files))),
+        values=_values_files(wish, read),
         inline=as_yaml(recipe.values) if recipe.values else b"",
         kube_version=recipe.kube_version,
         api_versions=recipe.api_versions,
@@ -141,6 +142,19 @@ def _release(wish: Wish) -> str:
         message = f"the environment's name {release!r} cannot be the release's: it {fault}"
         raise _refused("HELM_RELEASE_INVALID", message, _written_at(wish))
     return release
+
+
+def _values_files(wish: Wish, read: Read) -> tuple[File, ...]:
+    """Return all of them, or say of each why it is not there."""
+    found: list[File] = []
+    problems: list[Problem] = []
+    for index in range(len(wish.recipe.values_files)):
+        try:
+            found.append(_values_file(wish, index, read))
+        except RenderError as error:
+            problems += error.problems
+    refuse_any(problems)
+    return tuple(found)
 
 
 def _values_file(wish: Wish, index: int, read: Read) -> File:

@@ -86,7 +86,7 @@ def walk(directory: str, read: Read, asked: Origin) -> Walk:
         RenderError: with everything in it that leads where nothing may be read, and all that would be run.
     """
     walker = _Walker(read)
-    top = walker.enter(directory, asked, None)
+    top = walker.enter(directory, asked, None, None)
     refuse_any(walker.problems)
     return Walk(
         top=top,
@@ -164,19 +164,21 @@ class _Walker:
         self.resources: list[tuple[File, Affix]] = []
         self.generated: list[Generated] = []
 
-    def enter(self, directory: str, asked: Origin, above: _Kustomization | None, *, for_plugins: bool = False) -> str:
+    def enter(self, directory: str, asked: Origin, above: _Kustomization | None, reference: Reference | None) -> str:
         """Read the directory's kustomization and follow it; return its path."""
         self._refuse_endless(directory, asked, above)
-        written = self._written_in(directory, asked)
+        written = self._written_in(directory, asked, reference)
         self.directories.add(directory)
-        self._follow(_reached(written, above, for_plugins=for_plugins))
+        self._follow(_reached(written, above, for_plugins=reference is not None and reference.names is Names.PLUGIN))
         return written.text.path
 
-    def _written_in(self, directory: str, asked: Origin) -> _Written:
+    def _written_in(self, directory: str, asked: Origin, reference: Reference | None) -> _Written:
         if directory not in self._written:
             files = self._read(directory)
             if files is None:
-                raise _refused("KUSTOMIZE_MISSING", asked, f"there is no directory {_shown(directory)}")
+                may_be_file = reference is not None and reference.names is not Names.DIRECTORY
+                what = "neither a file nor a directory" if may_be_file else "no directory"
+                raise _refused("KUSTOMIZE_MISSING", asked, f"there is {what} {_shown(directory)}")
             file = kustomization_among(one for one in files if parent(one.path) == directory)
             if file is None:
                 raise _refused("KUSTOMIZE_MISSING", asked, f"there is no kustomization in {_shown(directory)}")
@@ -252,7 +254,7 @@ class _Walker:
         elif file := here.files.get(_target(here, reference, here)):
             self._configure(here, reference, self._plugins_in(file), here)
         else:
-            self._descend(here, reference, for_plugins=True)
+            self._descend(here, reference)
 
     def _configure(
         self, here: _Kustomization, reference: Reference, found: Iterable[_Plugin], user: _Kustomization
@@ -278,9 +280,8 @@ class _Walker:
             self._plugins[file.path] = tuple(_plugin(one) for one in _mappings(documents))
         return self._plugins[file.path]
 
-    def _descend(self, here: _Kustomization, reference: Reference, *, for_plugins: bool = False) -> None:
-        target = _target(here, reference, here)
-        self.enter(target, here.origin(reference.place), here, for_plugins=for_plugins)
+    def _descend(self, here: _Kustomization, reference: Reference) -> None:
+        self.enter(_target(here, reference, here), here.origin(reference.place), here, reference)
 
 
 def _opened(file: File, files: Sequence[File]) -> _Written:

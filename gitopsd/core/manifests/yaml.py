@@ -2,7 +2,7 @@
 
 The C parser's events (constant stack, whatever the depth) feed our own builder, which knows every bound.
 Whatever could mean two things is refused: duplicate keys, keys that are not text, tags, unbounded aliases.
-No scalar's text ever goes into a message: it may be a secret.
+No value's text ever goes into a message: it may be a secret. Keys do, not at length.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ PROBLEMS_PER_FILE_MAX = 20
 Value: TypeAlias = "dict[str, Value] | list[Value] | Scalar"
 
 _MERGE = "<<"
+_KEY_SHOWN_CHARS = 40
 _TOO_MANY = f"more than {NODES_MAX} values once the aliases are written out"
 _QUOTE_IT = 'put it in quotes if it is meant as text: "…"'
 _Start: TypeAlias = yaml.ScalarEvent | yaml.CollectionStartEvent
@@ -191,8 +192,17 @@ class _Builder:
                 return intern(event.value)
         elif not isinstance(event, yaml.AliasEvent):
             self._node(event)
-        self._note("YAML_KEY", "a key that is not text", event, 'put the key in quotes: "8080":')
+        self._note_key(event)
         return None
+
+    def _note_key(self, event: yaml.Event) -> None:
+        if not isinstance(event, yaml.ScalarEvent):
+            self._note("YAML_KEY", "a key that is a mapping, a list or an alias", event, "write the key as text")
+        elif event.value:
+            shown = event.value[:_KEY_SHOWN_CHARS]
+            self._note("YAML_KEY", f"the key {shown} is not text", event, f'put the key in quotes: "{shown}":')
+        else:
+            self._note("YAML_KEY", "a key without text", event, 'put the key in quotes: "":')
 
     def _duplicate(self, key: str, first: yaml.Event, second: yaml.Event) -> None:
         message = f"the key {key} is written twice, first on line {_line(first)}"

@@ -112,6 +112,19 @@ def test_what_is_not_there_is_told_where_it_is_asked_for(content, code, line):
     assert refused(content) == (code, f"envs/staging/web/gitopsd.yaml:{line}")
 
 
+def test_all_files_of_values_that_are_not_there_are_told_at_once():
+    lines = "".join(f"    - {name}\n" for name in ("none.yaml", "values.yaml", "../other.yaml", "gone.yaml"))
+
+    with pytest.raises(RenderError) as error:
+        order(f"render:\n  helm:\n    valuesFiles:\n{lines}")
+
+    assert [(problem.code, problem.line) for problem in error.value.problems] == [
+        ("HELM_VALUES_MISSING", 6),
+        ("HELM_VALUES_PLACE", 8),
+        ("HELM_VALUES_MISSING", 9),
+    ]
+
+
 @pytest.mark.parametrize("name", ["Web", "a" * 54, "web_1", "-debug"])
 def test_an_environment_whose_name_is_none_for_a_release_is_asked_for_one(name):
     environment = Environment(name=name, source="s", path="charts/web")

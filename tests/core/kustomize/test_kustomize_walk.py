@@ -104,3 +104,18 @@ def test_no_more_is_told_of_what_is_missing_than_anybody_reads():
         walked({"env/kustomization.yaml": f"resources:\n{names}"})
     assert {problem.code for problem in refused.value.problems} == {"KUSTOMIZE_MISSING"}
     assert len(refused.value.problems) == yaml.PROBLEMS_PER_FILE_MAX
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("resources: [none.yaml]", "there is neither a file nor a directory env/none.yaml"),
+        ("generators: [none.yaml]", "there is neither a file nor a directory env/none.yaml"),
+        ("components: [../none]", "there is no directory none"),
+        ("patches: [{path: none.yaml}]", "patches[0].path names env/none.yaml, which is no file"),
+    ],
+)
+def test_what_is_missing_is_called_what_it_may_have_been(field, said):
+    with pytest.raises(RenderError) as refused:
+        walked({"env/kustomization.yaml": field})
+    assert (refused.value.problem.code, refused.value.problem.message) == ("KUSTOMIZE_MISSING", said)
