@@ -28,6 +28,8 @@ STORIES = (
 REPOSITORY = "https://git.example.com/acme/environments.git"
 DAEMON = "http://127.0.0.1:8080"
 CHART = "charts/gitopsd"
+# Nobody waits here for the grace of an image: the deadline is over before.
+DEADLINE, SHORTER = "timeout: 1m,", "timeout: 15s,"
 NAMESPACES = ("gitopsd", "shop")
 
 
@@ -71,11 +73,12 @@ def test_what_the_pages_say_to_type_answers_as_they_show(tidied, server, folder,
         REPOSITORY: server.url("acme/environments.git"),
         DAEMON: f"http://127.0.0.1:{port}",
         CHART: str(ROOT / CHART),
+        DEADLINE: SHORTER,
     }
     with Terminal(folder, _surroundings(tidied, folder, port)) as terminal:
         for block in (block for page in story for block in RUN if block.page == page):
             for step in block.steps():
-                terminal.do(_with_addresses(step, here))
+                terminal.do(_as_it_is_here(step, here))
 
 
 @pytest.mark.parametrize("block", [one for one in BLOCKS if one.language in SHELLS], ids=lambda one: one.where)
@@ -135,7 +138,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _with_addresses(step: Command | Written, here: Mapping[str, str]) -> Command | Written:
+def _as_it_is_here(step: Command | Written, here: Mapping[str, str]) -> Command | Written:
     match step:
         case Written(name, content):
             return Written(name, _replaced(content, here))
