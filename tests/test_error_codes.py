@@ -88,3 +88,10 @@ def test_lines_are_in_order_and_said_once():
     for section in PAGE.split("\n## ")[1:]:
         codes = re.findall(r"\*\*([A-Z0-9_]+)\*\*: ", section)
         assert codes == sorted(set(codes))
+
+
+def test_each_line_says_what_happened_and_what_to_do():
+    lines = re.findall(r"\*\*([A-Z0-9_]+)\*\*: (.*)", PAGE)
+    sentences = {code: re.findall(r"[.!?](?=\s|$)", re.sub(r"`[^`]*`", "", line)) for code, line in lines}
+    only_told = {code for code, line in lines if line.startswith("not an error")}
+    assert [code for code, ends in sentences.items() if len(ends) < 2 and code not in only_told] == []
