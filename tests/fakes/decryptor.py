@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gitopsd.adapters.secrets.sops_program import Program
+from gitopsd.adapters.secrets.program import Program
 from gitopsd.core.model import Decrypted, Environment, File
 
 

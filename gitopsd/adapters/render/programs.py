@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Unpack
 
 from gitopsd.adapters.render.jail import Jail, Ran, Surroundings
+from gitopsd.adapters.render.turns import Turns
 from gitopsd.core.errors import Problem, RenderError, Stage
 
 # What keeps a program from being used, by no fault of any commit.
@@ -53,6 +54,7 @@ class Program:
     def __init__(self, jail: Jail, wish: Wish) -> None:
         self._jail = jail
         self._wish = wish
+        self._turns = Turns()
         self._known: dict[tuple[object, ...], Found] = {}
         self._lock = threading.Lock()
 
@@ -76,12 +78,13 @@ class Program:
             return self._known[file]
 
     def run(self, arguments: Sequence[str], files: Iterable[tuple[str, bytes]], **given: Unpack[Surroundings]) -> Ran:
-        """Run the program in the jail; a non-zero exit is a value.
+        """Run the program in the jail, as often at once as there are cores; a non-zero exit is a value.
 
         Raises:
-            RenderError: as for ``found`` and ``Jail.run``.
+            RenderError: as for ``found``, ``Turns.taken`` and ``Jail.run``.
         """
-        return self._jail.run([str(self.found().path), *arguments], files, **given)
+        with self._turns.taken():
+            return self._jail.run([str(self.found().path), *arguments], files, **given)
 
     def _path(self) -> Path:
         wish = self._wish

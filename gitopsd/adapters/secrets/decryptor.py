@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gitopsd.adapters.secrets.keyring import Keyring, read_keyring
 from gitopsd.adapters.secrets.keys import AgeKeys, NoKeyFits
+from gitopsd.adapters.secrets.program import Program
 from gitopsd.adapters.secrets.seal import Seal
-from gitopsd.adapters.secrets.sops_program import SERVICE_FAILED, Opener, Program
+from gitopsd.adapters.secrets.sops_program import SERVICE_FAILED, Opener
 from gitopsd.core.errors import Problem, RenderError
 from gitopsd.core.manifests.problems import refuse_any
 from gitopsd.core.model import Decrypted, Environment, File
@@ -56,7 +57,7 @@ class SopsDecryptor:
             return Decrypted(files=tuple(files))
         keyring = read_keyring(environment)
         keys = self._fingerprint(keyring)
-        opened = self._open_all(layouts, keyring)
+        opened = _open_all(layouts, keyring, Opener(self._sops, keyring))
         return Decrypted(
             files=tuple(_file(file, opened.get(number), keys) for number, file in enumerate(files)),
             opened=frozenset(files[number].path for number in opened),
@@ -83,36 +84,39 @@ class SopsDecryptor:
         except RenderError as error:
             return error.problem.code
 
-    def _open_all(self, layouts: Mapping[int, Layout], keyring: Keyring) -> Mapping[int, Opened]:
-        """Open every file, or say of each why it could not be."""
-        opened: dict[int, Opened] = {}
-        problems: list[Problem] = []
-        for number, layout in layouts.items():
-            try:
-                opened[number] = self._open(layout, keyring)
-            except RenderError as error:
-                problems += error.problems
-                if _concerns_all(error.problem):
-                    break
-        refuse_any(problems)
-        return opened
 
-    def _open(self, layout: Layout, keyring: Keyring) -> Opened:
-        envelope = _envelope(layout)
-        unlock = _unlocked(envelope, keyring.age)
-        if unlock is None:
-            return self._opened_by_sops(layout, envelope, keyring)
-        if form_of(layout.file.path) is Form.BINARY:
-            return open_binary(layout, envelope, unlock)
-        return open_text(layout, envelope, unlock)
+def _open_all(layouts: Mapping[int, Layout], keyring: Keyring, opener: Opener) -> Mapping[int, Opened]:
+    """Open every file, or say of each why it could not be."""
+    opened: dict[int, Opened] = {}
+    problems: list[Problem] = []
+    for number, layout in layouts.items():
+        try:
+            opened[number] = _open(layout, keyring, opener)
+        except RenderError as error:
+            problems += error.problems
+            if opener.is_spent or _concerns_all(error.problem):
+                break
+    refuse_any(problems)
+    return opened
 
-    def _opened_by_sops(self, layout: Layout, envelope: Envelope, keyring: Keyring) -> Opened:
-        # Where age keys open no copy of the whole key, they may still open a part of one.
-        held = keyring.held - ({AGE} if envelope.age else set())
-        way = way_of(envelope, held, keyring.services)
-        if way is None:
-            raise _refusal(layout, envelope, keyring)
-        return Opener(self._sops(), keyring).open(layout, envelope, way)
+
+def _open(layout: Layout, keyring: Keyring, opener: Opener) -> Opened:
+    envelope = _envelope(layout)
+    unlock = _unlocked(envelope, keyring.age)
+    if unlock is None:
+        return _opened_by_sops(layout, envelope, keyring, opener)
+    if form_of(layout.file.path) is Form.BINARY:
+        return open_binary(layout, envelope, unlock)
+    return open_text(layout, envelope, unlock)
+
+
+def _opened_by_sops(layout: Layout, envelope: Envelope, keyring: Keyring, opener: Opener) -> Opened:
+    # Where age keys open no copy of the whole key, they may still open a part of one.
+    held = keyring.held - ({AGE} if envelope.age else set())
+    way = way_of(envelope, held, keyring.services)
+    if way is None:
+        raise _refusal(layout, envelope, keyring)
+    return opener.open(layout, envelope, way)
 
 
 @dataclass(frozen=True, slots=True)

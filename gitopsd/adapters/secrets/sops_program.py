@@ -6,11 +6,11 @@ services the operator allows, every one of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypedDict, Unpack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from gitopsd.adapters.secrets.keyring import Keyring
+from gitopsd.adapters.secrets.program import Program, Ran
 from gitopsd.core.errors import RenderError
 from gitopsd.core.manifests.text import read_text
 from gitopsd.core.sops.detection import Form, form_of, text_layout
@@ -25,6 +25,8 @@ _AGE_KEYS, _PGP_KEYS, _VAULT_TOKEN = "age.txt", "secring.gpg", ".vault-token"
 # The nearest one counts; so none that lies above is looked at.
 _CONFIG = (".sops.yaml", b"{}\n")
 _HOME = {"HOME": ".", "GNUPGHOME": ".", "SOPS_AGE_KEY_FILE": _AGE_KEYS}
+# What is tried again at each pass need not be tried for long at one.
+_IN_TIME = {"VAULT_CLIENT_TIMEOUT": "15s", "VAULT_MAX_RETRIES": "1"}
 _CAUSE_CHARS = 600
 _NOBODY = "none"
 _PRINT_HINT = "split the file: where it holds several documents, sops prints no text that begins with a tab"
@@ -32,68 +34,26 @@ _NO_KEY, _OTHER_MAC = 128, 51
 _RE_ENCRYPT = "encrypt the file again with a current sops; whoever changed it by hand broke it"
 
 
+RUNS_MAX, REFUSALS_MAX = 300, 3
 SERVICE_FAILED = "DECRYPT_SERVICE_FAILED"
 _SERVICE_HINT = "is the service there, and are decryption.keyServices' token, files and variables right?"
+_AGE_HINT = "add an age recipient (sops rotate -i --add-age …): what age keys open needs no sops"
 _KEY_HINT = "encrypt it to one of the environment's own keys as well: sops updatekeys"
 
 
-class Ran(Protocol):
-    """How a program ended by itself."""
-
-    @property
-    def code(self) -> int:
-        """Its exit code."""
-
-    @property
-    def stdout(self) -> bytes:
-        """Its output."""
-
-    @property
-    def stderr(self) -> str:
-        """Its first words, printable."""
-
-
-class Given(TypedDict):
-    """What sops is given besides its files."""
-
-    stdin: bytes
-    environment: Mapping[str, str]
-    secret: bool
-    network: bool
-
-
-class Found(Protocol):
-    """A program that can be used."""
-
-    @property
-    def version(self) -> str:
-        """As it says it."""
-
-
-class Program(Protocol):
-    """What is needed of the jailed sops."""
-
-    def found(self) -> Found:
-        """Return the program.
-
-        Raises:
-            RenderError: it cannot be used.
-        """
-
-    def run(self, arguments: Sequence[str], files: Iterable[tuple[str, bytes]], **given: Unpack[Given]) -> Ran:
-        """Run it among these files.
-
-        Raises:
-            RenderError: it did not end by itself.
-        """
-
-
-@dataclass(frozen=True, slots=True)
 class Opener:
-    """Opens files of one environment by sops."""
+    """Opens files of one environment by sops, so many and no more. ``sops`` is called for the first of them."""
 
-    program: Program
-    keyring: Keyring
+    def __init__(self, sops: Callable[[], Program], keyring: Keyring) -> None:
+        self._sops = sops
+        self._keyring = keyring
+        self._runs = 0
+        self._refusals = 0
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether there is no point in going on."""
+        return self._runs >= RUNS_MAX or self._refusals >= REFUSALS_MAX
 
     def open(self, layout: Layout, envelope: Envelope, way: Way) -> Opened:
         """Return the file with every encrypted value opened; its MAC was checked by sops.
@@ -111,23 +71,38 @@ class Opener:
         return open_text(layout, envelope, unlock, is_proven=True)
 
     def _printed(self, layout: Layout, envelope: Envelope, way: Way, form: Form) -> bytes:
-        shown = list(self.keyring.credentials()) if way is Way.ONLINE else []
-        ran = self.program.run(
-            ["decrypt", "--input-type", form_of(layout.file.path).value, "--output-type", form.value],
-            [*_keys(self.keyring), *((_name(number, variable), held) for number, (variable, held) in enumerate(shown))],
-            stdin=layout.file.content.encode(),
-            environment={
-                **(dict(self.keyring.services.variables) if way is Way.ONLINE else {}),
-                **{variable: _name(number, variable) for number, (variable, _) in enumerate(shown) if variable},
-                **_HOME,
-                "SOPS_HC_VAULT_ALLOWLIST": _vaults(envelope, way),
-            },
-            secret=True,
-            network=way is Way.ONLINE,
-        )
+        self._count(layout)
+        files, variables = _shown(self._keyring) if way is Way.ONLINE else ([], {})
+        with _in_time(layout, envelope, way):
+            ran = self._sops().run(
+                ["decrypt", "--input-type", form_of(layout.file.path).value, "--output-type", form.value],
+                [*_keys(self._keyring), *files],
+                stdin=layout.file.content.encode(),
+                environment={**variables, **_HOME, "SOPS_HC_VAULT_ALLOWLIST": _vaults(envelope, way)},
+                secret=True,
+                network=way is Way.ONLINE,
+            )
         if ran.code != 0:
+            self._refusals += 1
             raise _refusal(layout, envelope, ran, way)
         return ran.stdout
+
+    def _count(self, layout: Layout) -> None:
+        if self._runs >= RUNS_MAX:
+            message = f"more than {RUNS_MAX} files of the environment are for sops to open"
+            raise layout.refusal("DECRYPT_TOO_MANY", message, hint=_AGE_HINT)
+        self._runs += 1
+
+
+@contextmanager
+def _in_time(layout: Layout, envelope: Envelope, way: Way) -> Iterator[None]:
+    try:
+        yield
+    except RenderError as error:
+        if way is Way.OFFLINE or error.problem.code != "RENDER_TIMEOUT":
+            raise
+        message = f"no service answered in time; the file is for {named(envelope.recipients)}"
+        raise layout.refusal(SERVICE_FAILED, message, hint=_SERVICE_HINT) from None
 
 
 def _keys(keyring: Keyring) -> Iterator[tuple[str, bytes]]:
@@ -137,14 +112,22 @@ def _keys(keyring: Keyring) -> Iterator[tuple[str, bytes]]:
         yield _PGP_KEYS, keyring.pgp
 
 
-def _name(number: int, variable: str) -> str:
-    return f"shown-{number}" if variable else _VAULT_TOKEN
+def _shown(keyring: Keyring) -> tuple[list[tuple[str, bytes]], dict[str, str]]:
+    """Return what sops shows to services: files, and variables some of which name them."""
+    files: list[tuple[str, bytes]] = []
+    variables = {**_IN_TIME, **dict(keyring.services.variables)}
+    for number, (variable, content) in enumerate(keyring.credentials()):
+        name = f"shown-{number}" if variable else _VAULT_TOKEN
+        files.append((name, content))
+        if variable:
+            variables[variable] = name
+    return files, variables
 
 
 def _vaults(envelope: Envelope, way: Way) -> str:
     """The servers of Vault that sops may ask: those of the file, once all of them are allowed."""
-    named = {one.fields["vault_address"] for one in envelope.recipients if one.kind == HC_VAULT}
-    return ",".join(sorted(named)) if named and way is Way.ONLINE else _NOBODY
+    servers = {one.fields["vault_address"] for one in envelope.recipients if one.kind == HC_VAULT}
+    return ",".join(sorted(servers)) if servers and way is Way.ONLINE else _NOBODY
 
 
 def _refusal(layout: Layout, envelope: Envelope, ran: Ran, way: Way) -> RenderError:

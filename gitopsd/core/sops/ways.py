@@ -7,16 +7,34 @@ allows, or none is asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from gitopsd.core.decryption import KeyServices
 from gitopsd.core.sops.envelope import Envelope
-from gitopsd.core.sops.recipients import AGE, KMS, PGP, SERVICES, Group, Recipient
+from gitopsd.core.sops.recipients import (
+    AGE,
+    AZURE_KV,
+    GCP_KMS,
+    HC_VAULT,
+    HCKMS,
+    KMS,
+    PGP,
+    SERVICES,
+    Group,
+    Recipient,
+)
 
-_ADDRESS = re.compile(r"https?://[-A-Za-z0-9.:\[\]]+/?", re.ASCII)
-_NAME = re.compile(r"[-A-Za-z0-9._:/+=,@\[\]]+", re.ASCII)
+_SERVER = r"https?://[-A-Za-z0-9.:\[\]]+"
+_SHAPES = {
+    KMS: r"arn:aws[-a-z]*:kms:[-a-z0-9]+:[0-9]+:(key|alias)/[-A-Za-z0-9/_]+",
+    GCP_KMS: r"projects/[-a-z0-9.:]+/locations/[-a-z0-9]+/keyRings/[-A-Za-z0-9_]+/cryptoKeys/[-A-Za-z0-9_]+",
+    AZURE_KV: rf"{_SERVER}/keys/[-A-Za-z0-9]+(/[A-Za-z0-9]+)?",
+    HC_VAULT: rf"{_SERVER}/v1/[-A-Za-z0-9._/]+/keys/[-A-Za-z0-9._]+",
+    HCKMS: r"[-a-z0-9]+:[-A-Za-z0-9]+",
+}
+_ROLE = r"arn:aws[-a-z]*:iam::[0-9]+:role/[-A-Za-z0-9+=,.@_/]+"
 _UPWARDS = "/.."
 _SHOWN_MAX, _SHOWN_CHARS = 10, 160
 _RE_ENCRYPT = "encrypt the file again with a current sops"
@@ -42,16 +60,16 @@ def way_of(envelope: Envelope, held: Collection[str], services: KeyServices) -> 
     """Return the way; None = there is none. ``held`` are the types of the keys that the environment has."""
     if not envelope.is_plain:
         return None
-    named = [one for one in envelope.recipients if one.kind in SERVICES]
-    if named and not strangers(envelope, services) and _opens(envelope, {*held, *SERVICES}):
+    asks = any(one.kind in SERVICES for one in envelope.recipients)
+    if asks and not strangers(envelope, services) and _opens(envelope, {*held, *SERVICES}):
         return Way.ONLINE
     return Way.OFFLINE if _opens(envelope, held) else None
 
 
 def strangers(envelope: Envelope, services: KeyServices) -> list[Recipient]:
     """Return the services that the file names and that may not be asked."""
-    named = (one for one in envelope.recipients if one.kind in SERVICES)
-    return [one for one in named if not _is_sane(one) or not all(_allowed(one, services))]
+    found = (one for one in envelope.recipients if one.kind in SERVICES)
+    return [one for one in found if not _is_sane(one) or not _is_allowed(one, services)]
 
 
 def why_shut(envelope: Envelope, services: KeyServices) -> Shut:
@@ -85,19 +103,20 @@ def _opens_group(group: Group, held: Collection[str]) -> bool:
 
 
 def _is_sane(recipient: Recipient) -> bool:
-    """Whether the name can mean one thing only: a server is no more than that, and no path leads upwards."""
-    addresses = [recipient.fields.get(key, "") for key in ("vault_address", "vault_url") if key in recipient.fields]
+    """Whether it can mean one thing only: a server is no more than that, a name is one, and no path leads upwards."""
+    fields, name = recipient.fields, recipient.name
+    servers = [fields[key].rstrip("/") for key in ("vault_address", "vault_url") if key in fields]
     return (
-        all(_ADDRESS.fullmatch(address) for address in addresses)
-        and _NAME.fullmatch(recipient.name) is not None
-        and _UPWARDS not in recipient.name
+        all(re.fullmatch(_SERVER, server, re.ASCII) for server in servers)
+        and re.fullmatch(_SHAPES[recipient.kind], name, re.ASCII) is not None
+        and (not fields.get("role") or re.fullmatch(_ROLE, fields["role"], re.ASCII) is not None)
+        and _UPWARDS not in name
     )
 
 
-def _allowed(recipient: Recipient, services: KeyServices) -> Iterator[bool]:
-    yield services.allow(recipient.kind, recipient.name)
-    if recipient.fields.get("role"):
-        yield services.allow(KMS, recipient.fields["role"])
+def _is_allowed(recipient: Recipient, services: KeyServices) -> bool:
+    role = recipient.fields.get("role")
+    return services.allow(recipient.kind, recipient.name) and (not role or services.allow(KMS, role))
 
 
 def _hint(kinds: Sequence[str]) -> str:

@@ -9,13 +9,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from gitopsd.adapters.render import Workshop
+from gitopsd.adapters.render.jail import Ran
+from gitopsd.adapters.render.jail.problems import timed_out
 from gitopsd.adapters.secrets import SopsDecryptor
 from gitopsd.adapters.secrets.keyring import read_keyring
+from gitopsd.adapters.secrets.sops_program import REFUSALS_MAX, RUNS_MAX
 from gitopsd.core.decryption import KeyServices
 from gitopsd.core.errors import RenderError
 from gitopsd.core.model import Environment, File
@@ -27,6 +29,7 @@ from tests.fakes.decryptor import no_sops
 pytestmark = needs_linux
 
 PASSWORD_BY_HAND = "horse-by-hand"
+VAULT = "{vault_address: 'https://vault.example', engine_path: transit, key_name: shop, enc: x, created_at: x}"
 # Each of these is for an age key and a PGP key.
 BOTH = sorted(
     path.name
@@ -152,6 +155,37 @@ def test_a_missing_sops_stops_only_who_needs_it(tmp_path):
     assert "render.sops" in by_program.refusal(both, "only.yaml").hint
 
 
+def test_no_more_is_tried_than_there_is_a_point_in(by_program: ByProgram):
+    content = (PGP / "strangers.yaml").read_bytes()
+    with pytest.raises(RenderError) as refused:
+        by_program(keyed(pgp=PGP_KEYS), *(f"{number}.yaml" for number in range(REFUSALS_MAX + 2)), content=content)
+
+    assert [problem.code for problem in refused.value.problems] == ["DECRYPT_FAILED"] * REFUSALS_MAX
+
+
+def test_one_environment_does_not_keep_sops_for_itself():
+    printing = Printing((VECTORS / "text.txt.plain").read_bytes())
+    files = [File(f"{number}.txt", "", (PGP / "text.txt").read_bytes()) for number in range(RUNS_MAX + 2)]
+
+    with pytest.raises(RenderError) as refused:
+        SopsDecryptor(lambda: printing).decrypt(keyed(pgp=PGP_KEYS), files)
+
+    assert [(one.code, one.file) for one in refused.value.problems] == [("DECRYPT_TOO_MANY", f"{RUNS_MAX}.txt")]
+    assert printing.runs == RUNS_MAX
+
+
+def test_a_service_that_does_not_answer_in_time_is_told_as_such():
+    late = Late()
+    services = KeyServices(allowed=(("hc_vault", "https://vault.example/*"),))
+    beside = (PGP / "only.yaml").read_text().replace("\nsops:", f"\nsops:\n    hc_vault: [{VAULT}]")
+    files = [File("a.yaml", "", beside.encode()), File("b.yaml", "", beside.encode())]
+
+    with pytest.raises(RenderError) as refused:
+        SopsDecryptor(lambda: late).decrypt(replace(keyed(pgp=PGP_KEYS), key_services=services), files)
+
+    assert [(one.code, one.file) for one in refused.value.problems] == [("DECRYPT_SERVICE_FAILED", "a.yaml")]
+
+
 def test_an_older_sops_is_not_used(tmp_path):
     by_program = ByProgram(Workshop(tmp_path, {"sops": build(["helm"])["helm"]}))
 
@@ -176,17 +210,37 @@ def test_other_keys_services_or_another_sops_are_another_keyring():
     assert keys("3.13.3", keyed()) == ""
 
 
-@dataclass(frozen=True)
+@dataclass
 class OfVersion:
-    """A program that only says its version."""
+    """A program that says its version, and opens nothing."""
 
-    version: str
+    version: str = "3.13.3"
 
     def found(self) -> OfVersion:
         return self
 
-    def run(self, arguments: Sequence[str], files: Iterable[tuple[str, bytes]], **given: object) -> NoReturn:
+    def run(self, arguments: Sequence[str], files: Iterable[tuple[str, bytes]], **given: object) -> Ran:
         raise AssertionError("nothing is to be opened")
+
+
+class Late(OfVersion):
+    """One that never ends by itself."""
+
+    def run(self, arguments: Sequence[str], files: Iterable[tuple[str, bytes]], **given: object) -> Ran:
+        raise timed_out("sops", 90)
+
+
+class Printing(OfVersion):
+    """One that prints the same each time."""
+
+    def __init__(self, printed: bytes) -> None:
+        super().__init__()
+        self.printed = printed
+        self.runs = 0
+
+    def run(self, arguments: Sequence[str], files: Iterable[tuple[str, bytes]], **given: object) -> Ran:
+        self.runs += 1
+        return Ran(0, self.printed, "")
 
 
 WRONG = {

@@ -18,7 +18,7 @@ PGP = {"pgp": [{"fp": "F", "created_at": "", "enc": "c"}]}
 ARN, ROLE = "arn:aws:kms:eu-west-1:111122223333:key/k", "arn:aws:iam::111122223333:role/r"
 KMS = {"kms": [{"arn": ARN, "created_at": "", "enc": "c", "aws_profile": ""}]}
 KMS_IN_A_ROLE = {"kms": [{"arn": ARN, "role": ROLE, "context": {"app": "shop"}, "enc": "c"}]}
-ALLOWED = (("hc_vault", "https://vault.example:8200/v1/transit/keys/*"), ("kms", ARN))
+ALLOWED = (("hc_vault", "https://vault.example:8200/v1/transit/keys/*"), ("kms", "arn:aws:kms:*"))
 
 
 def vault(address: str = "https://vault.example:8200", engine: str = "transit", key: str = "shop") -> dict[str, Any]:
@@ -46,6 +46,11 @@ WAYS: dict[str, tuple[dict[str, Any], set[str], Way | None]] = {
     "a server behind a user's name": (vault("https://vault.example:8200@evil.example"), set(), None),
     "a server with a path": (vault("https://vault.example:8200/v1/transit/keys/x?"), set(), None),
     "a key that leads upwards": (vault(key="../../sys/seal"), set(), None),
+    "a key of AWS in a region that is a server": (
+        {"kms": [{"arn": "arn:aws:kms:x@evil.example/:1:key/k", "enc": "c"}]},
+        set(),
+        None,
+    ),
     "a key with a question": (vault(key="shop?x"), set(), None),
     "one service allowed, one not": ({**vault(), "azure_kv": [{"vault_url": "https://a", "enc": "c"}]}, set(), None),
     "a key of AWS": (KMS, set(), Way.ONLINE),
