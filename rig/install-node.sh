@@ -25,8 +25,10 @@ apt-get update -qq
 # iproute2, iptables, nftables, conntrack   the node's network and kube-proxy
 # catatonit   the pause image       busybox-static   the web server image
 # buildah, mmdebstrap   images from Dockerfiles, on a base made here
+# git, openssh-client   pushing to the Git server image
 apt-get install -y -qq --no-install-recommends \
     containerd runc containernetworking-plugins \
     iproute2 iptables nftables conntrack \
     catatonit busybox-static \
-    buildah mmdebstrap
+    buildah mmdebstrap \
+    git openssh-client

@@ -84,8 +84,9 @@ class Forge:
         return self.cluster.powers().authority.pair("ca").certificate.read_text()
 
     def start(self) -> None:
-        """Run it, with empty repositories."""
+        """Run it, with empty repositories, when the one before is gone."""
         load(self.cluster.powers(), git_image())
+        self._kubectl("wait", "--for=delete", f"namespace/{FORGE}", "--timeout=120s")
         self._kubectl("apply", "-f", MANIFESTS)
         self._learn()
         self._kubectl("-n", FORGE, "rollout", "status", "deployment/git", "--timeout=120s")
@@ -93,10 +94,10 @@ class Forge:
         self.doors = {port: open_door(self.cluster.powers(), f"{address}:{port}") for port in (HTTPS, SSH)}
 
     def stop(self) -> None:
-        """End it; its repositories are gone."""
+        """End it, with its repositories; nobody waits for that but the next one."""
         for door in self.doors.values():
             close_door(self.cluster.powers(), door)
-        self._kubectl("delete", "namespace", FORGE, "--ignore-not-found", "--timeout=120s")
+        self._kubectl("delete", "namespace", FORGE, "--ignore-not-found", "--wait=false")
 
     def clone_over_https(self, repository: str) -> Clone:
         """Return the clone of a person with a password."""
