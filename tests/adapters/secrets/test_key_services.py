@@ -1,13 +1,12 @@
 """A key service is asked where the operator allows it, for each of the keys that a file names; else nobody is.
 
-The server is a stand-in for Vault; the sops that asks it is the real one.
+The server is a stand-in for Vault and AWS KMS; the sops that asks it is the real one.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,15 +18,16 @@ from rig.binaries import build
 from rig.certificates import Authority
 from tests.adapters.render.jailed import needs_linux
 from tests.adapters.secrets.conftest import PASSWORD, PGP, PGP_KEYS, VECTORS, ByProgram, keyed
-from tests.adapters.secrets.vault import TOKEN, Vault, serving
+from tests.adapters.secrets.key_server import ACCESS_KEY, TOKEN, KeyServer, serving
 
 pytestmark = needs_linux
 
+ARN = "arn:aws:kms:eu-west-1:111122223333:key/0d1e2f"
 DAY = "2026-01-01T00:00:00Z"
 
 
 @pytest.fixture
-def vault() -> Iterator[Vault]:
+def vault() -> Iterator[KeyServer]:
     with serving() as server:
         yield server
 
@@ -38,21 +38,19 @@ def token(tmp_path) -> Path:
     return tmp_path / "token"
 
 
-def sealed_by(vault: Vault, *more: str, **variables: str) -> bytes:
-    """The file, encrypted for a key of Vault and for whoever else."""
+def sealed_by(vault: KeyServer, *more: str, **variables: str) -> bytes:
+    """The file, encrypted for a key of Vault, or for more of them."""
+    content = sealed(["--hc-vault-transit", ",".join([vault.key, *more])], VAULT_TOKEN=TOKEN, **variables)
+    vault.asked.clear()
+    return content
+
+
+def sealed(keys: Sequence[str], **variables: str) -> bytes:
+    """The file, as sops encrypts it for these keys."""
     plain = (VECTORS / "regex.yaml.plain").read_bytes()
     form = ["--filename-override", "db.yaml", "--input-type", "yaml", "--output-type", "yaml"]
-    keys = ["--hc-vault-transit", vault.key, *more, "--encrypted-regex", "^(data|stringData)$"]
-    surroundings = {**os.environ, "VAULT_TOKEN": TOKEN, "SOPS_AGE_RECIPIENTS": "", "SOPS_PGP_FP": "", **variables}
-    done = subprocess.run(
-        [build(["sops"])["sops"], "encrypt", *keys, *form],
-        input=plain,
-        env=surroundings,
-        capture_output=True,
-        check=True,
-    )
-    vault.asked.clear()
-    return done.stdout
+    command = [build(["sops"])["sops"], "encrypt", *keys, "--encrypted-regex", "^(data|stringData)$", *form]
+    return subprocess.run(command, input=plain, env={"PATH": "", **variables}, capture_output=True, check=True).stdout
 
 
 def serviced(token: Path, *allowed: str, pgp: tuple[Path, ...] = ()) -> Environment:
@@ -61,7 +59,9 @@ def serviced(token: Path, *allowed: str, pgp: tuple[Path, ...] = ()) -> Environm
 
 
 @pytest.mark.parametrize("pattern", ["{key}", "{address}/v1/transit/keys/*", "{address}/*"])
-def test_a_service_that_the_operator_allows_is_asked(by_program: ByProgram, vault: Vault, token: Path, pattern: str):
+def test_a_service_that_the_operator_allows_is_asked(
+    by_program: ByProgram, vault: KeyServer, token: Path, pattern: str
+):
     allowed = pattern.format(key=vault.key, address=vault.address)
 
     opened = by_program(serviced(token, allowed), "db.yaml", content=sealed_by(vault))
@@ -91,7 +91,22 @@ def test_a_service_is_found_by_its_name_and_known_by_its_certificate(by_program:
     assert "certificate" in problem.cause
 
 
-def test_r18_a_service_that_refuses_is_told_and_asked_once(by_program: ByProgram, vault: Vault, tmp_path):
+def test_a_key_of_aws_is_asked_for_with_a_copy_of_the_credentials(by_program: ByProgram, vault: KeyServer, tmp_path):
+    credentials = tmp_path / "credentials"
+    credentials.write_text(f"[default]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = x\n")
+    shown = {"AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
+    variables = {"AWS_ENDPOINT_URL_KMS": vault.address}
+    content = sealed(["--kms", ARN], **shown, **variables)
+    vault.asked.clear()
+    services = KeyServices(allowed=(("kms", ARN),), variables=tuple(variables.items()), files=tuple(shown.items()))
+
+    opened = by_program(replace(keyed(), key_services=services), "db.yaml", content=content)
+
+    assert PASSWORD in opened.values
+    assert vault.asked == ["TrentService.Decrypt"]
+
+
+def test_r18_a_service_that_refuses_is_told_and_asked_once(by_program: ByProgram, vault: KeyServer, tmp_path):
     (tmp_path / "old").write_text("expired")
     content = sealed_by(vault)
 
@@ -104,7 +119,7 @@ def test_r18_a_service_that_refuses_is_told_and_asked_once(by_program: ByProgram
     assert vault.asked == ["/v1/transit/decrypt/shop"]
 
 
-def test_r18_a_token_that_is_gone(by_program: ByProgram, vault: Vault, tmp_path):
+def test_r18_a_token_that_is_gone(by_program: ByProgram, vault: KeyServer, tmp_path):
     problem = by_program.refusal(serviced(tmp_path / "gone", vault.key), "db.yaml", content=sealed_by(vault))
 
     assert problem.code == "DECRYPT_KEY_FILE"
@@ -120,7 +135,7 @@ DENIED = {
 
 
 @pytest.mark.parametrize("allowed", DENIED.values(), ids=DENIED)
-def test_r20_a_service_that_is_not_on_the_list_is_not_asked(by_program, vault: Vault, token: Path, allowed):
+def test_r20_a_service_that_is_not_on_the_list_is_not_asked(by_program, vault: KeyServer, token: Path, allowed):
     problem = by_program.refusal(serviced(token, *allowed(vault.key)), "db.yaml", content=sealed_by(vault))
 
     assert problem.code == "DECRYPT_SERVICE_DENIED"
@@ -131,7 +146,7 @@ def test_r20_a_service_that_is_not_on_the_list_is_not_asked(by_program, vault: V
 
 def test_r20_one_service_that_is_not_on_the_list_keeps_all_others_from_being_asked(by_program, vault, token):
     with serving() as other:
-        content = sealed_by(vault, "--hc-vault-transit", f"{vault.key},{other.key}")
+        content = sealed_by(vault, other.key)
         problem = by_program.refusal(serviced(token, vault.key), "db.yaml", content=content)
 
         assert problem.code == "DECRYPT_SERVICE_DENIED"
@@ -141,7 +156,7 @@ def test_r20_one_service_that_is_not_on_the_list_keeps_all_others_from_being_ask
         assert other.asked == ["/v1/transit/encrypt/shop"]
 
 
-def test_r20_a_file_that_pgp_keys_open_reaches_no_service_that_is_not_on_the_list(by_program, vault: Vault):
+def test_r20_a_file_that_pgp_keys_open_reaches_no_service_that_is_not_on_the_list(by_program, vault: KeyServer):
     entry = f"\n    hc_vault:\n        - {{vault_address: '{vault.address}', engine_path: transit, key_name: shop, "
     beside = (PGP / "only.yaml").read_text().replace("\nsops:", f"\nsops:{entry}enc: x, created_at: '{DAY}'}}")
 

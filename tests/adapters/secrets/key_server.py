@@ -1,4 +1,4 @@
-"""A server that speaks as much of Vault's transit engine as sops asks for, and remembers who asked for what."""
+"""A server that speaks as much of Vault's transit engine, and of AWS KMS, as sops asks for; it remembers what for."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from rig.certificates import Pair
 
 TOKEN = "canary-vault-token-0d1e2f"
+ACCESS_KEY = "AKIAEXAMPLE"
 
 
-class Vault(ThreadingHTTPServer):
+class KeyServer(ThreadingHTTPServer):
     """Its key turns every byte round: who has not asked it knows nothing. ``certificate`` is for the name localhost."""
 
     def __init__(self, certificate: Pair | None = None) -> None:
@@ -35,9 +36,9 @@ class Vault(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(certificate: Pair | None = None) -> Iterator[Vault]:
+def serving(certificate: Pair | None = None) -> Iterator[KeyServer]:
     """A server for as long as it is needed."""
-    with Vault(certificate) as server:
+    with KeyServer(certificate) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield server
@@ -46,7 +47,7 @@ def serving(certificate: Pair | None = None) -> Iterator[Vault]:
 
 
 class _Request(BaseHTTPRequestHandler):
-    server: Vault
+    server: KeyServer
 
     def do_PUT(self) -> None:
         self.server.asked.append(self.path)
@@ -60,6 +61,18 @@ class _Request(BaseHTTPRequestHandler):
             self._answer(200, {"data": {"plaintext": _turned(said["ciphertext"].removeprefix("vault:v1:"))}})
         else:
             self._answer(404, {"errors": []})
+
+    def do_POST(self) -> None:
+        """Be AWS KMS."""
+        deed = self.headers["X-Amz-Target"]
+        self.server.asked.append(deed)
+        said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if f"Credential={ACCESS_KEY}/" not in self.headers["Authorization"]:
+            self._answer(400, {"__type": "AccessDeniedException"})
+        elif deed == "TrentService.Encrypt":
+            self._answer(200, {"CiphertextBlob": _turned(said["Plaintext"]), "KeyId": said["KeyId"]})
+        else:
+            self._answer(200, {"Plaintext": _turned(said["CiphertextBlob"]), "KeyId": said["KeyId"]})
 
     def _answer(self, status: int, body: object) -> None:
         content = json.dumps(body).encode()
