@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -55,17 +56,21 @@ class Terminal:
             start_new_session=True,
         )
         os.close(end)
+        # The shell ends with its input, also when whoever types is killed, and takes all along that it has started.
+        self._type("trap 'kill 0' EXIT")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end_everybody(signal.SIGTERM)
+        assert self._shell.stdin
+        self._shell.stdin.close()
         try:
             self._shell.wait(END_DEADLINE_S)
-            wait_for("what the page started to end", lambda: not _session(self._shell.pid), deadline_s=END_DEADLINE_S)
+            wait_for("what the page started to end", lambda: not self._is_anybody_here(), deadline_s=END_DEADLINE_S)
         finally:
-            self._end_everybody(signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._shell.pid, signal.SIGKILL)
             os.close(self._screen)
 
     def do(self, step: Command | Written) -> None:
@@ -99,12 +104,12 @@ class Terminal:
         found = os.read(self._screen, 65536).decode(errors="replace") if ready else ""
         return _SEQUENCES.sub("", found.replace("\r", ""))
 
-    def _end_everybody(self, number: int) -> None:
-        for pid in _session(self._shell.pid):
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                continue
+    def _is_anybody_here(self) -> bool:
+        try:
+            os.killpg(self._shell.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
 
 def is_shown(shown: str, said: str) -> bool:
@@ -112,15 +117,3 @@ def is_shown(shown: str, said: str) -> bool:
     parts = (re.split(r"\s+", part) for part in shown.split("…"))
     pattern = ".*?".join(r"\s+".join(map(re.escape, words)) for words in parts)
     return not shown or bool(re.fullmatch(pattern, said.strip(), re.DOTALL))
-
-
-def _session(leader: int) -> list[int]:
-    running = (int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit())
-    return [pid for pid in running if _session_of(pid) == leader]
-
-
-def _session_of(pid: int) -> int:
-    try:
-        return os.getsid(pid)
-    except ProcessLookupError:
-        return 0
