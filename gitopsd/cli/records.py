@@ -6,6 +6,7 @@ A running daemon notices by its watch. A write that lost against another one is 
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +23,7 @@ from gitopsd.core import commands
 from gitopsd.core.commands import Ask, Content
 from gitopsd.core.errors import ConfigError, GitopsdError, Problem, Stage, Superseded
 from gitopsd.core.model import Environment
-from gitopsd.core.record import Record
+from gitopsd.core.record import GITOPSD, Record
 from gitopsd.core.status.overview import DaemonView, EnvironmentView, View, environment_status
 from gitopsd.core.status.overview import status as status_of
 
@@ -145,7 +146,7 @@ class Change:
         store = self._wired.store
         for attempt in range(1, ATTEMPTS_MAX + 1):
             record = store.load(self._environment)
-            asked = Ask(by=getpass.getuser(), why=self._reason, at=self._wired.clock.now())
+            asked = Ask(by=_who(), why=self._reason, at=self._wired.clock.now())
             try:
                 record = store.save(self._environment, transition(record, asked))
                 break
@@ -181,6 +182,15 @@ class Change:
             emit_line(view.environment.name)
         else:
             emit_line(f"{view.environment.name}: {shown['message']}")
+
+
+def _who() -> str:
+    """Return who asks. A person in gitopsd's own pod bears its name, and must not be taken for gitopsd itself."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+    return f"a person as {name}" if name == GITOPSD else name
 
 
 def _remembered(wired: Wired, environments: Iterable[Environment]) -> View:

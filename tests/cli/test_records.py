@@ -84,6 +84,16 @@ def test_a_rollback_is_written_and_said(capsys):
     assert capsys.readouterr().out.startswith(f"{NAME}: ")
 
 
+@pytest.mark.parametrize(("name", "told"), [("ada", "ada"), ("gitopsd", "a person as gitopsd")])
+def test_a_person_is_never_taken_for_gitopsd_itself(monkeypatch, name, told):
+    monkeypatch.setenv("LOGNAME", name)
+    wired = FakeWired().at(AT_GOOD)
+
+    Change(wired, NAME, "let me look").make(commands.suspend, Output.NAME)
+
+    assert wired.record.suspended.by == told
+
+
 def test_a_write_that_lost_is_made_again_on_what_is_there_now():
     wired = FakeWired(store=BusyStore(others=2, _serial=10)).at(AT_GOOD)
 
