@@ -18,20 +18,24 @@ LINES_MAX = 100_000
 
 _STEP = re.compile(r"__(map|list)_")
 
-_Tree: TypeAlias = "dict[str, _Tree] | str"
+_Step: TypeAlias = tuple[str, str]
+_Tree: TypeAlias = "dict[_Step, _Tree] | str"
 
 
 def dotenv_layout(file: TextFile) -> Layout:
     """Return the layout of a dotenv file.
 
     Raises:
-        RenderError: a line is neither a comment nor a value.
+        RenderError: a line is neither a comment nor a value, there are too many, or SOPS writes no such metadata.
     """
     leaves: list[Leaf] = []
     flat: dict[str, str] = {}
     cuts: list[Span] = []
     at, first = 0, 0
-    for number, line in enumerate(file.content.split("\n")[:LINES_MAX], start=1):
+    lines = file.content.split("\n", LINES_MAX)
+    if len(lines) > LINES_MAX:
+        raise RenderError(file.problem("DECRYPT_FORMAT", f"more than {LINES_MAX} lines"))
+    for number, line in enumerate(lines, start=1):
         start, at = at, at + len(line) + 1
         if not line or line.startswith("#"):
             continue
@@ -53,7 +57,7 @@ def dotenv_layout(file: TextFile) -> Layout:
     return Layout(
         file=file,
         leaves=tuple(leaves),
-        envelope=_unflattened(flat) if flat else None,
+        envelope=_envelope(file, flat, first) if flat else None,
         envelope_line=first,
         cuts=tuple(cuts),
         write=_written,
@@ -64,21 +68,38 @@ def _written(_: Kind, plain: str) -> str:
     return plain.replace("\n", "\\n")
 
 
-def _unflattened(flat: Mapping[str, str]) -> Told:
-    root: dict[str, _Tree] = {}
+def _envelope(file: TextFile, flat: Mapping[str, str], line: int) -> Told:
+    try:
+        return _told(_unflattened(flat))
+    except ValueError as error:
+        raise RenderError(file.problem("DECRYPT_FORMAT", f"the metadata of SOPS: {error}", line)) from None
+
+
+def _unflattened(flat: Mapping[str, str]) -> _Tree:
+    root: dict[_Step, _Tree] = {}
     for key, value in flat.items():
         first, *rest = _STEP.split(key)
-        place, steps = root, [first, *(f"{kind}:{name}" for kind, name in zip(rest[::2], rest[1::2], strict=True))]
-        for step in steps[:-1]:
+        *above, last = [("map", first), *zip(rest[::2], rest[1::2], strict=True)]
+        place = root
+        for step in above:
             below = place.setdefault(step, {})
-            place = below if isinstance(below, dict) else {}
-        place[steps[-1]] = value
-    return _told(root)
+            if isinstance(below, str):
+                raise ValueError("a key is a value and has others below it")  # noqa: TRY004 - what is wrong is the file
+            place = below
+        if last in place:
+            raise ValueError("a key is a value and has others below it")
+        place[last] = value
+    return root
 
 
 def _told(tree: _Tree) -> Told:
     if isinstance(tree, str):
         return tree
-    if tree and all(key.startswith("list:") for key in tree):
-        return [_told(below) for _, below in sorted(tree.items(), key=lambda entry: entry[0].zfill(12))]
-    return {key.removeprefix("map:"): _told(below) for key, below in tree.items()}
+    kinds = {kind for kind, _ in tree}
+    if kinds == {"map"}:
+        return {name: _told(below) for (_, name), below in tree.items()}
+    # SOPS takes 00 for 0 and makes one entry of both.
+    places = [("list", str(number)) for number in range(len(tree))]
+    if tree.keys() != set(places):
+        raise ValueError("a list that is not numbered as SOPS numbers it")
+    return [_told(tree[place]) for place in places]

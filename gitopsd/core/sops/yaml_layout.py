@@ -28,7 +28,10 @@ from gitopsd.core.sops.sealed import written_json
 CODE = "DECRYPT_FORMAT"
 
 _BINARY = "tag:yaml.org,2002:binary"
-_TEXT_TAGS = ("tag:yaml.org,2002:str", "!")
+_TEXT = "tag:yaml.org,2002:str"
+_TEXT_TAGS = (_TEXT, "!")
+# Only numbers and words of the metadata's own stand there; whoever may open the file is named below.
+_RULES_DEPTH = 2
 # Half a character, or one that is not printed, written as JSON may and YAML may not; as long as what takes its place.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _UNPRINTED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -147,12 +150,20 @@ class _Walk:
     def _told(self, event: yaml.Event, depth: int) -> Told:
         self._check_depth(event, depth)
         if isinstance(event, yaml.ScalarEvent):
-            return "" if event.implicit[0] and is_null(event.value) else event.value
+            return self._told_scalar(event, depth)
         if isinstance(event, yaml.MappingStartEvent):
             return self._told_keys(depth)
         if isinstance(event, yaml.SequenceStartEvent):
             return [self._told(item, depth + 1) for item in self._items()]
         raise self._refusal("an alias in the metadata of SOPS", _line(event))
+
+    def _told_scalar(self, event: yaml.ScalarEvent, depth: int) -> str:
+        """What names a recipient must be text as it stands there: of 0x10 SOPS makes 16, of !!binary what is in it."""
+        if event.tag is None and event.implicit[0] and is_null(event.value):
+            return ""
+        if not _is_text(event) and (event.tag is not None or depth > _RULES_DEPTH):
+            raise self._refusal("a value in the metadata of SOPS that is not text", _line(event))
+        return event.value
 
     def _told_keys(self, depth: int) -> Told:
         told: dict[str, Told] = {}
@@ -206,12 +217,9 @@ class _Walk:
                 return None, float_bytes(float(value))
 
     def _key(self, event: yaml.Event) -> str:
-        is_text = isinstance(event, yaml.ScalarEvent) and (
-            not event.implicit[0] or not (is_null(event.value) or value_bytes(event.value) is not None)
-        )
-        if not is_text:
+        if not isinstance(event, yaml.ScalarEvent) or not _is_text(event):
             raise self._refusal("a key that is not text", _line(event))
-        return str(getattr(event, "value", ""))
+        return event.value
 
     def _check_depth(self, event: yaml.Event, depth: int) -> None:
         if depth > DEPTH_MAX:
@@ -219,6 +227,18 @@ class _Walk:
 
     def _refusal(self, message: str, line: int) -> RenderError:
         return RenderError(self._file.problem(CODE, message, line, "encrypt the file with a current sops"))
+
+
+def _is_text(event: yaml.ScalarEvent) -> bool:
+    """Whether SOPS reads the very text that stands there."""
+    if event.tag is not None:
+        return event.tag == _TEXT
+    if not event.implicit[0]:
+        return True
+    try:
+        return not is_null(event.value) and value_bytes(event.value) is None
+    except ValueError:
+        return False
 
 
 def _yaml_scalar(event: yaml.ScalarEvent) -> _Read:

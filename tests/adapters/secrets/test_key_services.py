@@ -5,7 +5,9 @@ The server is a stand-in for Vault and AWS KMS; the sops that asks it is the rea
 
 from __future__ import annotations
 
+import re
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -45,11 +47,11 @@ def sealed_by(vault: KeyServer, *more: str, **variables: str) -> bytes:
     return content
 
 
-def sealed(keys: Sequence[str], **variables: str) -> bytes:
-    """The file, as sops encrypts it for these keys."""
-    plain = (VECTORS / "regex.yaml.plain").read_bytes()
-    form = ["--filename-override", "db.yaml", "--input-type", "yaml", "--output-type", "yaml"]
-    command = [build(["sops"])["sops"], "encrypt", *keys, "--encrypted-regex", "^(data|stringData)$", *form]
+def sealed(keys: Sequence[str], form: str = "yaml", **variables: str) -> bytes:
+    """The file, or a line of dotenv, as sops encrypts it for these keys."""
+    plain = (VECTORS / "regex.yaml.plain").read_bytes() if form == "yaml" else b"stringData=x\n"
+    named = ["--filename-override", "db", "--input-type", form, "--output-type", form]
+    command = [build(["sops"])["sops"], "encrypt", *keys, "--encrypted-regex", "^(data|stringData)$", *named]
     return subprocess.run(command, input=plain, env={"PATH": "", **variables}, capture_output=True, check=True).stdout
 
 
@@ -162,4 +164,23 @@ def test_r20_a_file_that_pgp_keys_open_reaches_no_service_that_is_not_on_the_lis
 
     assert by_program(keyed(pgp=PGP_KEYS), "only.yaml", content=beside.encode()).opened
     assert by_program.refusal(keyed(pgp=(PGP / "stranger.asc",)), "only.yaml", content=beside.encode())
+    assert vault.asked == []
+
+
+def test_r20_a_key_that_is_hidden_behind_another_is_not_asked_for(by_program, vault: KeyServer, token: Path):
+    theirs = sealed(["--hc-vault-transit", vault.key], form="dotenv", VAULT_TOKEN=TOKEN)
+    vault.asked.clear()
+    entry = b"".join(re.findall(rb"sops_hc_vault.*\n", theirs)).replace(b"key_name=shop", b"key_name=listed")
+    hidden = theirs + entry.replace(b"sops_", b"sops_map:")
+    listed = f"{vault.address}/v1/transit/keys/listed"
+
+    assert by_program.refusal(serviced(token, listed), "db.env", content=hidden)
+    assert vault.asked == []
+
+
+def test_r20_a_name_in_another_alphabet_leads_nowhere_else(by_program, vault: KeyServer, token: Path):
+    upwards = b64encode(b"../../../sys/xxxx/").decode()
+    content = sealed_by(vault).replace(b"key_name: shop", f"key_name: !!binary {upwards}".encode())
+
+    assert by_program.refusal(serviced(token, f"{vault.address}/v1/transit/keys/*"), "db.yaml", content=content)
     assert vault.asked == []
