@@ -21,8 +21,10 @@ from rig.real import PODS
 
 _CUT = """
 table inet {table} {{
-  chain from-pods {{ type filter hook input priority 0; ip saddr {pods} tcp dport {port} {how}; }}
-  chain to-pods {{ type filter hook output priority 0; ip daddr {pods} tcp sport {port} {how}; }}
+  chain to-the-node {{ type filter hook input priority 0; ip saddr {pods} tcp dport {port} {how}; }}
+  chain from-the-node {{ type filter hook output priority 0; ip daddr {pods} tcp sport {port} {how}; }}
+  chain to-a-pod {{ type filter hook forward priority 0; ip saddr {pods} tcp dport {port} {how}; }}
+  chain from-a-pod {{ type filter hook forward priority 0; ip daddr {pods} tcp sport {port} {how}; }}
 }}
 """
 _HOW = {"silent": "drop", "refused": "reject with tcp reset"}
@@ -69,7 +71,7 @@ def delayed(cluster: Cluster, seconds: float) -> Iterator[Path]:
 
 @contextmanager
 def cut(cluster: Cluster, port: int, how: Literal["silent", "refused"] = "silent") -> Iterator[None]:
-    """Pods of a real node do not reach that port of the node, nor it them: nobody answers, or all is refused."""
+    """Pods of a real node, and that port of it or of other pods, do not reach each other; silently, or refused."""
     table = f"cut-{port}"
     _nft(cluster, _CUT.format(table=table, pods=PODS, port=port, how=_HOW[how]))
     try:
