@@ -101,11 +101,11 @@ class Forge:
 
     def clone_over_https(self, repository: str) -> Clone:
         """Return the clone of a person with a password."""
-        return self._clone(f"{repository}-https", self._over_https(repository, PERSON, self.password))
+        return self._reached(f"{repository}-https", self._over_https(repository, PERSON, self.password))
 
     def clone_over_ssh(self, repository: str) -> Clone:
         """Return the clone of a person with a key."""
-        return self._clone(f"{repository}-ssh", self._over_ssh(repository, self.person_key))
+        return self._reached(f"{repository}-ssh", self._over_ssh(repository, self.person_key))
 
     def change_token(self) -> str:
         """Let gitopsd's token end, and return the one in its place."""
@@ -147,6 +147,12 @@ class Forge:
             "core.sshCommand": f"ssh -F none -o BatchMode=yes -o IdentitiesOnly=yes -i {identity} {known}",
         }
 
+    def _reached(self, name: str, settings: Mapping[str, str]) -> Clone:
+        """The rules of a Service come a moment after its pods are ready."""
+        clone = self._clone(name, settings)
+        wait_for(f"{name} to be reached", lambda: _answers(clone.local.folder), every_s=0.5)
+        return clone
+
     def _clone(self, name: str, settings: Mapping[str, str]) -> Clone:
         local = BareRepository.create(self.folder / f"{name}.git")
         for key, value in settings.items():
@@ -181,6 +187,14 @@ def forge(cluster: TestCluster, folder: Path) -> Iterator[Forge]:
         yield one
     finally:
         one.stop()
+
+
+def _answers(local: Path) -> bool:
+    try:
+        git(local, "ls-remote", "origin")
+    except RuntimeError:
+        return False
+    return True
 
 
 def _may_read(local: Path) -> bool:
