@@ -223,6 +223,7 @@ class Daemon:
 
     def _lead(self, leads: bool) -> None:  # noqa: FBT001 — the elector's callback
         logger.bind(holder=self._house.fence.holder).info("leading" if leads else "not leading")
+        self._house.cluster.begin_again()
         self._house.store.invalidate()
         if leads:
             self._engine.take_over()

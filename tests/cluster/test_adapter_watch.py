@@ -77,6 +77,17 @@ def test_an_edit_wakes_and_is_seen(following):
     assert isinstance(following.sight(body).preview, Accepted)
 
 
+def test_lines_that_begin_again_are_not_trusted_until_they_are_open_and_then_miss_nothing(following):
+    body = following.config_map(a="1")
+    settle(following, body)
+    following.cluster.begin_again()
+    assert requests(following, body) == 1
+    following.edit(body, {"data": {"a": "9"}})
+    woken(following)
+
+    assert isinstance(following.sight(body).preview, Accepted)
+
+
 def test_a_deletion_wakes_and_is_seen(following):
     body = following.config_map()
     settle(following, body)

@@ -139,6 +139,12 @@ class KubernetesCluster:
         watch = self._watches.follow_collection(scope, tell)
         return lambda: watch.is_live
 
+    def begin_again(self) -> None:
+        """Give up what is under way, and trust no line that is open: for a while nobody may have heard anything."""
+        self.api.begin_again()
+        if self._watches:
+            self._watches.begin_again()
+
     def stop(self) -> None:
         """End all waiting and all threads."""
         self._stopping.set()

@@ -122,11 +122,15 @@ class Transport:
         """Read the credentials again: somebody was refused."""
         self._renew()
 
+    def begin_again(self) -> None:
+        """End what is under way, for nobody may answer it any more; calls after this have connections of their own."""
+        for wire in tuple(self._wires):
+            wire.hang_up()
+
     def close(self) -> None:
         """End all waiting, and what is under way; calls after this fail."""
         self._stopping.set()
-        for wire in tuple(self._wires):
-            wire.hang_up()
+        self.begin_again()
 
     def _once(
         self, call: Call, headers: Mapping[str, str], account: str, deadline: float
@@ -159,7 +163,7 @@ class Transport:
             self.fence()
         identity = self._credentials.current()
         wire: Wire | None = getattr(self._local, "wire", None)
-        if wire is None or wire.identity is not identity:
+        if wire is None or wire.is_over or wire.identity is not identity:
             wire = self._local.wire = self._wire_for(identity)
             self._wires.add(wire)
         request = Request(call.method, _target(call.path, call.query), {**headers, **identity.headers()}, call.body)

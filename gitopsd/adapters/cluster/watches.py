@@ -88,16 +88,24 @@ class Watches:
         self._wanted.pop(environment, None)
         self.follow_pods(environment, frozenset())
 
+    def begin_again(self) -> None:
+        """Follow everything anew from where it was."""
+        for watch in self._all():
+            watch.begin_again()
+
     def stop(self) -> None:
         """Hang up everywhere, and wait a moment for the threads."""
-        with self._lock:
-            watches = [watch for watch, _ in self._kinds.values()] + [watch for watch, _ in self._pods.values()]
-            watches += [*self._collections, *([self._autoscalers[0]] if self._autoscalers else [])]
+        watches = self._all()
         for watch in watches:
             watch.stop()
         deadline = time.monotonic() + STOP_S_MAX
         for watch in watches:
             watch.join(max(0.0, deadline - time.monotonic()))
+
+    def _all(self) -> list[Watch]:
+        with self._lock:
+            watches = [watch for watch, _ in self._kinds.values()] + [watch for watch, _ in self._pods.values()]
+            return [*watches, *self._collections, *([self._autoscalers[0]] if self._autoscalers else [])]
 
     def _follow_kind(self, resource: Resource) -> tuple[Watch, Versions]:
         ledger = Versions(resource.group, resource.kind, self._memory, self._changed)

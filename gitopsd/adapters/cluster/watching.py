@@ -85,6 +85,12 @@ class Watch:
         """Begin."""
         self._thread.start()
 
+    def begin_again(self) -> None:
+        """Follow anew from where it was: the line may be dead, and nobody would know for long."""
+        self.is_live = False
+        if self._stream:
+            self._stream.hang_up()
+
     def stop(self) -> None:
         """Hang up; the thread ends by itself very soon."""
         self._stopping.set()

@@ -60,7 +60,7 @@ class Wire:
         self._answer_bytes_max = answer_bytes_max
         self._connection: http.client.HTTPConnection | None = None
         self._socket: _TimedSocket | None = None
-        self._is_over = False
+        self.is_over = False
 
     def exchange(self, request: Request, deadline: float) -> Response:
         """Send it and return the answer; ``deadline`` is an instant of the monotonic clock."""
@@ -94,7 +94,7 @@ class Wire:
 
     def hang_up(self) -> None:
         """End an exchange under way, from another thread; there is none after it."""
-        self._is_over = True
+        self.is_over = True
         if self._socket:
             self._socket.hang_up()
 
@@ -131,7 +131,7 @@ class Wire:
             self._connection = _connect(self.identity, min(self._connect_s, deadline - time.monotonic()))
             self._socket = _TimedSocket(self._connection.sock)
             self._connection.sock = self._socket
-        if self._is_over:
+        if self.is_over:
             raise ConnectionAbortedError("hung up on our side")
         self._socket.deadline = deadline
         return self._connection, self._socket

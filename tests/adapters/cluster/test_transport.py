@@ -381,3 +381,16 @@ def test_closing_the_road_ends_a_call_under_way():
 
     assert len(failures) == 1
     assert len(server.asked) == 1
+
+
+def test_a_call_that_hangs_when_all_begins_again_is_asked_on_a_new_connection():
+    with ScriptedServer([Reply(mute=True), OK]) as server:
+        transport, answers = server.transport(total_s=30.0), []
+        asking = threading.Thread(target=lambda: answers.append(transport.call(GET)), daemon=True)
+        asking.start()
+        wait_for("the question to arrive", lambda: len(server.asked) == 1)
+        transport.begin_again()
+        asking.join(5)
+
+    assert [one.status for one in answers] == [200]
+    assert len(server.asked) == 2
