@@ -27,6 +27,8 @@ _CONFIG = (".sops.yaml", b"{}\n")
 _HOME = {"HOME": ".", "GNUPGHOME": ".", "SOPS_AGE_KEY_FILE": _AGE_KEYS}
 # What is tried again at each pass need not be tried for long at one.
 _IN_TIME = {"VAULT_CLIENT_TIMEOUT": "15s", "VAULT_MAX_RETRIES": "1"}
+# A server could lead elsewhere, and the token with it.
+_NO_ELSEWHERE = {"VAULT_DISABLE_REDIRECTS": "true"}
 _CAUSE_CHARS = 600
 _NOBODY = "none"
 _PRINT_HINT = "split the file: where it holds several documents, sops prints no text that begins with a tab"
@@ -115,7 +117,7 @@ def _keys(keyring: Keyring) -> Iterator[tuple[str, bytes]]:
 def _shown(keyring: Keyring) -> tuple[list[tuple[str, bytes]], dict[str, str]]:
     """Return what sops shows to services: files, and variables some of which name them."""
     files: list[tuple[str, bytes]] = []
-    variables = {**_IN_TIME, **dict(keyring.services.variables)}
+    variables = {**_IN_TIME, **_NO_ELSEWHERE, **dict(keyring.services.variables)}
     for number, (variable, content) in enumerate(keyring.credentials()):
         name = f"shown-{number}" if variable else _VAULT_TOKEN
         files.append((name, content))

@@ -7,7 +7,7 @@ allows, or none is asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -26,16 +26,24 @@ from gitopsd.core.sops.recipients import (
     Recipient,
 )
 
-_SERVER = r"https?://[-A-Za-z0-9.:\[\]]+"
-_SHAPES = {
-    KMS: r"arn:aws[-a-z]*:kms:[-a-z0-9]+:[0-9]+:(key|alias)/[-A-Za-z0-9/_]+",
-    GCP_KMS: r"projects/[-a-z0-9.:]+/locations/[-a-z0-9]+/keyRings/[-A-Za-z0-9_]+/cryptoKeys/[-A-Za-z0-9_]+",
-    AZURE_KV: rf"{_SERVER}/keys/[-A-Za-z0-9]+(/[A-Za-z0-9]+)?",
-    HC_VAULT: rf"{_SERVER}/v1/[-A-Za-z0-9._/]+/keys/[-A-Za-z0-9._]+",
-    HCKMS: r"[-a-z0-9]+:[-A-Za-z0-9]+",
+_SERVER = r"https?://[-A-Za-z0-9.:\[\]]+/*"
+# What each field may hold: no name spans two fields, and no path leads upwards.
+_SHAPES: Mapping[str, Mapping[str, str]] = {
+    KMS: {"arn": r"arn:aws[-a-z]*:kms:[-a-z0-9]+:[0-9]+:(key|alias)/[-A-Za-z0-9/_]+"},
+    GCP_KMS: {
+        "resource_id": (
+            r"projects/(?!\.)[-a-z0-9.:]+/locations/[-a-z0-9]+/keyRings/[-A-Za-z0-9_]+/cryptoKeys/[-A-Za-z0-9_]+"
+        )
+    },
+    AZURE_KV: {"vault_url": _SERVER, "name": "[-A-Za-z0-9]+", "version": "[A-Za-z0-9]*"},
+    HC_VAULT: {
+        "vault_address": _SERVER,
+        "engine_path": r"(?!keys/|keys$)(?!\.)[-A-Za-z0-9._]+(/(?!keys/|keys$)(?!\.)[-A-Za-z0-9._]+)*",
+        "key_name": r"(?!\.)[-A-Za-z0-9._]+",
+    },
+    HCKMS: {"key_id": r"[-a-z0-9]+:[-A-Za-z0-9]+"},
 }
 _ROLE = r"arn:aws[-a-z]*:iam::[0-9]+:role/[-A-Za-z0-9+=,.@_/]+"
-_UPWARDS = "/.."
 _SHOWN_MAX, _SHOWN_CHARS = 10, 160
 _RE_ENCRYPT = "encrypt the file again with a current sops"
 
@@ -104,13 +112,10 @@ def _opens_group(group: Group, held: Collection[str]) -> bool:
 
 def _is_sane(recipient: Recipient) -> bool:
     """Whether it can mean one thing only: a server is no more than that, a name is one, and no path leads upwards."""
-    fields, name = recipient.fields, recipient.name
-    servers = [fields[key].rstrip("/") for key in ("vault_address", "vault_url") if key in fields]
-    return (
-        all(re.fullmatch(_SERVER, server, re.ASCII) for server in servers)
-        and re.fullmatch(_SHAPES[recipient.kind], name, re.ASCII) is not None
-        and (not fields.get("role") or re.fullmatch(_ROLE, fields["role"], re.ASCII) is not None)
-        and _UPWARDS not in name
+    fields = recipient.fields
+    shapes = _SHAPES[recipient.kind].items()
+    return all(re.fullmatch(shape, fields.get(one, ""), re.ASCII) for one, shape in shapes) and (
+        not fields.get("role") or re.fullmatch(_ROLE, fields["role"], re.ASCII) is not None
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gitopsd.adapters.render.jail import Jail
+from gitopsd.adapters.render.jail.access import network_files
 from tests.adapters.render.jailed import make_jail, needs_linux, python
 
 pytestmark = needs_linux
@@ -145,6 +146,13 @@ def test_with_a_network_it_reads_where_other_machines_are(jail):
 
     assert places
     assert ran.code == 0, ran.stderr
+
+
+def test_with_a_network_it_reads_certificates_and_not_the_keys_beside_them(jail):
+    script = "import os, sys\nos.listdir(sys.argv[1])\nprint('done')"
+
+    assert jail.run(python(script, "/etc/ssl/certs"), [], network=True).stdout == b"done\n"
+    assert not [place for place in network_files() if Path("/etc/ssl/private").is_relative_to(place)]
 
 
 def test_it_may_read_compute_and_have_threads(jail):

@@ -23,6 +23,7 @@ class KeyServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Request)
         self.asked: list[str] = []
         self.namespaces: set[str | None] = set()
+        self.moved_to = ""
         self.address = f"http://127.0.0.1:{self.server_port}"
         if certificate:
             self.address = f"https://localhost:{self.server_port}"
@@ -53,7 +54,9 @@ class _Request(BaseHTTPRequestHandler):
         self.server.asked.append(self.path)
         self.server.namespaces.add(self.headers["X-Vault-Namespace"])
         said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.headers["X-Vault-Token"] != TOKEN:
+        if self.server.moved_to:
+            self._answer(307, {}, Location=f"{self.server.moved_to}{self.path}")
+        elif self.headers["X-Vault-Token"] != TOKEN:
             self._answer(403, {"errors": ["permission denied\x1b[2J"]})
         elif self.path == "/v1/transit/encrypt/shop":
             self._answer(200, {"data": {"ciphertext": f"vault:v1:{_turned(said['plaintext'])}"}})
@@ -74,11 +77,13 @@ class _Request(BaseHTTPRequestHandler):
         else:
             self._answer(200, {"Plaintext": _turned(said["CiphertextBlob"]), "KeyId": said["KeyId"]})
 
-    def _answer(self, status: int, body: object) -> None:
+    def _answer(self, status: int, body: object, **headers: str) -> None:
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
 

@@ -158,6 +158,17 @@ def test_r20_one_service_that_is_not_on_the_list_keeps_all_others_from_being_ask
         assert other.asked == ["/v1/transit/encrypt/shop"]
 
 
+def test_r20_a_server_that_is_on_the_list_cannot_name_another(by_program, vault: KeyServer, token: Path):
+    content = sealed_by(vault)
+    with serving() as other:
+        vault.moved_to = other.address
+        problem = by_program.refusal(serviced(token, vault.key), "db.yaml", content=content)
+
+        assert problem.code == "DECRYPT_SERVICE_FAILED"
+        assert vault.asked == ["/v1/transit/decrypt/shop"]
+        assert other.asked == []
+
+
 def test_r20_a_file_that_pgp_keys_open_reaches_no_service_that_is_not_on_the_list(by_program, vault: KeyServer):
     entry = f"\n    hc_vault:\n        - {{vault_address: '{vault.address}', engine_path: transit, key_name: shop, "
     beside = (PGP / "only.yaml").read_text().replace("\nsops:", f"\nsops:{entry}enc: x, created_at: '{DAY}'}}")

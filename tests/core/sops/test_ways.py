@@ -18,11 +18,26 @@ PGP = {"pgp": [{"fp": "F", "created_at": "", "enc": "c"}]}
 ARN, ROLE = "arn:aws:kms:eu-west-1:111122223333:key/k", "arn:aws:iam::111122223333:role/r"
 KMS = {"kms": [{"arn": ARN, "created_at": "", "enc": "c", "aws_profile": ""}]}
 KMS_IN_A_ROLE = {"kms": [{"arn": ARN, "role": ROLE, "context": {"app": "shop"}, "enc": "c"}]}
-ALLOWED = (("hc_vault", "https://vault.example:8200/v1/transit/keys/*"), ("kms", "arn:aws:kms:*"))
+ALLOWED = (
+    ("hc_vault", "https://vault.example:8200/v1/transit/keys/*"),
+    ("hc_vault", "https://deep.example/*"),
+    ("kms", "arn:aws:kms:*"),
+    ("azure_kv", "https://acme.example/keys/shop/*"),
+    ("gcp_kms", "projects/*"),
+)
 
 
 def vault(address: str = "https://vault.example:8200", engine: str = "transit", key: str = "shop") -> dict[str, Any]:
     return {"hc_vault": [{"vault_address": address, "engine_path": engine, "key_name": key, "enc": "c"}]}
+
+
+def azure(name: str, version: str) -> dict[str, Any]:
+    return {"azure_kv": [{"vault_url": "https://acme.example/", "name": name, "version": version, "enc": "c"}]}
+
+
+def google(project: str) -> dict[str, Any]:
+    resource = f"projects/{project}/locations/global/keyRings/shop/cryptoKeys/till"
+    return {"gcp_kms": [{"resource_id": resource, "enc": "c"}]}
 
 
 def groups(threshold: int, *found: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,6 +67,14 @@ WAYS: dict[str, tuple[dict[str, Any], set[str], Way | None]] = {
         None,
     ),
     "a key with a question": (vault(key="shop?x"), set(), None),
+    "an engine that the name of another key begins with": (vault(engine="transit/keys/shop"), set(), None),
+    "a key whose name is a path": (vault(key="shop/keys/till"), set(), None),
+    "an engine deeper down": (vault("https://deep.example", engine="team/transit"), set(), Way.ONLINE),
+    "a key of Azure, with its version": (azure("shop", "0d1e"), set(), Way.ONLINE),
+    "a key of Azure whose name is a path": (azure("shop/0d1e", ""), set(), None),
+    "a key of Azure without a name": (azure("", "shop"), set(), None),
+    "a key of Google": (google("acme-1"), set(), Way.ONLINE),
+    "a project of Google that leads upwards": (google(".."), set(), None),
     "one service allowed, one not": ({**vault(), "azure_kv": [{"vault_url": "https://a", "enc": "c"}]}, set(), None),
     "a key of AWS": (KMS, set(), Way.ONLINE),
     "a key of AWS in a role that is not allowed": (KMS_IN_A_ROLE, set(), None),

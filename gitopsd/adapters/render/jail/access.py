@@ -16,7 +16,10 @@ EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
 _NETWORK = (
     *("/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf"),
-    *("/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"),
+    # Not the directories above: the machine's own private keys lie there too.
+    *("/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem", "/etc/ca-certificates"),
+    *("/etc/pki/tls/certs", "/etc/pki/tls/cacert.pem", "/etc/pki/ca-trust"),
+    *("/usr/share/ca-certificates", "/usr/local/share/ca-certificates"),
 )
 _INTERPRETER = 3
 _HEADERS_MAX = 64
