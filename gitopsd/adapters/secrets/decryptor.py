@@ -6,9 +6,11 @@ program, as far as the operator gave the environment keys or services for it, an
 
 from __future__ import annotations
 
+import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -16,8 +18,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from gitopsd.adapters.secrets.keyring import Keyring, read_keyring
 from gitopsd.adapters.secrets.keys import AgeKeys, NoKeyFits
 from gitopsd.adapters.secrets.program import Program
+from gitopsd.adapters.secrets.refusals import SERVICE_FAILED, Refusals
 from gitopsd.adapters.secrets.seal import Seal
-from gitopsd.adapters.secrets.sops_program import SERVICE_FAILED, Opener
+from gitopsd.adapters.secrets.sops_program import Opener
 from gitopsd.core.errors import Problem, RenderError
 from gitopsd.core.manifests.problems import refuse_any
 from gitopsd.core.model import Decrypted, Environment, File
@@ -33,10 +36,15 @@ _NO_KEY_HINT = "the operator names them (decryption.ageKeyFiles); on the command
 
 
 class SopsDecryptor:
-    """See ``ports.Decryptor``. Keeps nothing. ``sops`` gives the program, and is called when there is use for it."""
+    """See ``ports.Decryptor``. Keeps nothing of what it opened; for a while, that it did not.
 
-    def __init__(self, sops: Callable[[], Program]) -> None:
+    ``sops`` gives the program, and is called when there is use for it.
+    """
+
+    def __init__(self, sops: Callable[[], Program], now: Callable[[], float] = time.monotonic) -> None:
         self._sops = sops
+        self._now = now
+        self._refusals = Refusals(now)
 
     def keys(self, environment: Environment) -> str:
         """See ``ports.Decryptor``.
@@ -57,7 +65,7 @@ class SopsDecryptor:
             return Decrypted(files=tuple(files))
         keyring = read_keyring(environment)
         keys = self._fingerprint(keyring)
-        opened = _open_all(layouts, keyring, Opener(self._sops, keyring))
+        opened = self._open_anew(layouts, keyring) if keyring.is_for_sops else self._open_all(layouts, keyring)
         return Decrypted(
             files=tuple(_file(file, opened.get(number), keys) for number, file in enumerate(files)),
             opened=frozenset(files[number].path for number in opened),
@@ -74,6 +82,19 @@ class SopsDecryptor:
         keys = read_keyring(environment).age
         return Seal.of(keys) if keys else None
 
+    def _open_anew(self, layouts: Mapping[int, Layout], keyring: Keyring) -> Mapping[int, Opened]:
+        """Open them, unless the same was tried a short time ago."""
+        digest = _digest(layouts, keyring, self._fingerprint(keyring))
+        self._refusals.repeat(digest)
+        try:
+            return self._open_all(layouts, keyring)
+        except RenderError as error:
+            self._refusals.keep(digest, error)
+            raise
+
+    def _open_all(self, layouts: Mapping[int, Layout], keyring: Keyring) -> Mapping[int, Opened]:
+        return _open_all(layouts, keyring, Opener(self._sops, keyring, self._now))
+
     def _fingerprint(self, keyring: Keyring) -> str:
         return keyring.fingerprint(self._version() if keyring.is_for_sops else "")
 
@@ -83,6 +104,13 @@ class SopsDecryptor:
             return self._sops().found().version
         except RenderError as error:
             return error.problem.code
+
+
+def _digest(layouts: Mapping[int, Layout], keyring: Keyring, fingerprint: str) -> str:
+    """Return what is another one for other files, keys or credentials."""
+    parts = [fingerprint, keyring.shown_fingerprint]
+    parts += [part for layout in layouts.values() for part in (layout.file.path, layout.file.content)]
+    return sha256("\0".join(sha256(part.encode()).hexdigest() for part in parts).encode()).hexdigest()
 
 
 def _open_all(layouts: Mapping[int, Layout], keyring: Keyring, opener: Opener) -> Mapping[int, Opened]:

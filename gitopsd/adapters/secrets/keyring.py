@@ -11,6 +11,7 @@ from gitopsd.adapters.secrets.key_files import read_key_file
 from gitopsd.adapters.secrets.keys import AgeKeys, read_keys
 from gitopsd.adapters.secrets.pgp import read_ring
 from gitopsd.core.decryption import KeyServices
+from gitopsd.core.errors import RenderError
 from gitopsd.core.model import Environment
 from gitopsd.core.sops.recipients import AGE, PGP
 
@@ -46,6 +47,15 @@ class Keyring:
             return own
         parts = (own, sha256(self.pgp).hexdigest(), repr(self.services), version)
         return sha256("\n".join(parts).encode()).hexdigest()[:_FINGERPRINT_CHARS]
+
+    @property
+    def shown_fingerprint(self) -> str:
+        """Tells one set of credentials from another, and nothing of them; a file that cannot be read is one as well."""
+        try:
+            shown = [variable.encode() + content for variable, content in self.credentials()]
+        except RenderError as error:
+            return error.problem.message
+        return sha256(b"".join(sha256(one).digest() for one in shown)).hexdigest()
 
     def credentials(self) -> Iterator[tuple[str, bytes]]:
         """Yield what sops shows to services, each file under the variable that it goes with; Vault's token under none.

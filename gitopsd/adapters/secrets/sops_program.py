@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from gitopsd.adapters.secrets.keyring import Keyring
 from gitopsd.adapters.secrets.program import Program, Ran
+from gitopsd.adapters.secrets.refusals import SERVICE_FAILED
 from gitopsd.core.errors import RenderError
 from gitopsd.core.manifests.text import read_text
 from gitopsd.core.sops.detection import Form, form_of, text_layout
@@ -20,6 +21,10 @@ from gitopsd.core.sops.matching import Matched, matched, matched_whole
 from gitopsd.core.sops.opening import Opened, open_binary, open_text
 from gitopsd.core.sops.recipients import HC_VAULT
 from gitopsd.core.sops.ways import Way, named
+
+RUNS_MAX, REFUSALS_MAX = 300, 3
+# One more may begin just before: no environment keeps a worker for longer than this and one run.
+SECONDS_MAX = 180.0
 
 _AGE_KEYS, _PGP_KEYS, _VAULT_TOKEN = "age.txt", "secring.gpg", ".vault-token"
 # The nearest one counts; so none that lies above is looked at.
@@ -34,28 +39,26 @@ _NOBODY = "none"
 _PRINT_HINT = "split the file: where it holds several documents, sops prints no text that begins with a tab"
 _NO_KEY, _OTHER_MAC = 128, 51
 _RE_ENCRYPT = "encrypt the file again with a current sops; whoever changed it by hand broke it"
-
-
-RUNS_MAX, REFUSALS_MAX = 300, 3
-SERVICE_FAILED = "DECRYPT_SERVICE_FAILED"
 _SERVICE_HINT = "is the service there, and are decryption.keyServices' token, files and variables right?"
 _AGE_HINT = "add an age recipient (sops rotate -i --add-age …): what age keys open needs no sops"
 _KEY_HINT = "encrypt it to one of the environment's own keys as well: sops updatekeys"
 
 
 class Opener:
-    """Opens files of one environment by sops, so many and no more. ``sops`` is called for the first of them."""
+    """Opens files of one environment by sops, so many and for so long. ``sops`` is called for the first of them."""
 
-    def __init__(self, sops: Callable[[], Program], keyring: Keyring) -> None:
+    def __init__(self, sops: Callable[[], Program], keyring: Keyring, now: Callable[[], float]) -> None:
         self._sops = sops
         self._keyring = keyring
+        self._now = now
+        self._ends_at = now() + SECONDS_MAX
         self._runs = 0
         self._refusals = 0
 
     @property
     def is_spent(self) -> bool:
         """Whether there is no point in going on."""
-        return self._runs >= RUNS_MAX or self._refusals >= REFUSALS_MAX
+        return self._runs >= RUNS_MAX or self._refusals >= REFUSALS_MAX or self._now() >= self._ends_at
 
     def open(self, layout: Layout, envelope: Envelope, way: Way) -> Opened:
         """Return the file with every encrypted value opened; its MAC was checked by sops.
@@ -92,6 +95,9 @@ class Opener:
     def _count(self, layout: Layout) -> None:
         if self._runs >= RUNS_MAX:
             message = f"more than {RUNS_MAX} files of the environment are for sops to open"
+            raise layout.refusal("DECRYPT_TOO_MANY", message, hint=_AGE_HINT)
+        if self._now() >= self._ends_at:
+            message = f"sops took {SECONDS_MAX:.0f} s for {self._runs} files of the environment, and more are left"
             raise layout.refusal("DECRYPT_TOO_MANY", message, hint=_AGE_HINT)
         self._runs += 1
 

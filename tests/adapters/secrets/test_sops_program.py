@@ -17,7 +17,8 @@ from gitopsd.adapters.render.jail import Ran
 from gitopsd.adapters.render.jail.problems import timed_out
 from gitopsd.adapters.secrets import SopsDecryptor
 from gitopsd.adapters.secrets.keyring import read_keyring
-from gitopsd.adapters.secrets.sops_program import REFUSALS_MAX, RUNS_MAX
+from gitopsd.adapters.secrets.refusals import PAUSE_S, SERVICE_PAUSE_S
+from gitopsd.adapters.secrets.sops_program import REFUSALS_MAX, RUNS_MAX, SECONDS_MAX
 from gitopsd.core.decryption import KeyServices
 from gitopsd.core.errors import RenderError
 from gitopsd.core.model import Environment, File
@@ -186,6 +187,70 @@ def test_a_service_that_does_not_answer_in_time_is_told_as_such():
     assert [(one.code, one.file) for one in refused.value.problems] == [("DECRYPT_SERVICE_FAILED", "a.yaml")]
 
 
+def test_one_environment_does_not_keep_a_worker_for_itself():
+    now = Now()
+    slow = Slow((VECTORS / "text.txt.plain").read_bytes(), now)
+    files = [File(f"{number}.txt", "", (PGP / "text.txt").read_bytes()) for number in range(9)]
+
+    with pytest.raises(RenderError) as refused:
+        SopsDecryptor(lambda: slow, now).decrypt(keyed(pgp=PGP_KEYS), files)
+
+    assert [(one.code, one.file) for one in refused.value.problems] == [("DECRYPT_TOO_MANY", "3.txt")]
+    assert slow.runs == 3
+
+
+def test_what_was_refused_is_not_tried_again_at_each_pass():
+    now, wrong = Now(), Printing(b"x")
+    decryptor = SopsDecryptor(lambda: wrong, now)
+
+    def runs(*names: str, keys: Environment = keyed(pgp=PGP_KEYS)) -> int:
+        before = wrong.runs
+        with pytest.raises(RenderError) as refused:
+            decryptor.decrypt(keys, [File(name, "", (PGP / name).read_bytes()) for name in names])
+        assert refused.value.problem.code == "DECRYPT_FORMAT"
+        return wrong.runs - before
+
+    assert [runs("only.yaml"), runs("only.yaml")] == [1, 0]
+    assert runs("whole.yaml") == 1
+    assert runs("only.yaml", keys=keyed(pgp=(*PGP_KEYS, PGP / "stranger.asc"))) == 1
+    now.seconds += PAUSE_S
+    assert runs("only.yaml") == 1
+
+
+def test_a_service_that_failed_is_asked_again_soon_and_with_other_credentials_at_once(tmp_path):
+    token = tmp_path / "token"
+    token.write_text("old")
+    now, late = Now(), Late()
+    decryptor = SopsDecryptor(lambda: late, now)
+    services = KeyServices(allowed=(("hc_vault", "https://vault.example/*"),), vault_token_file=str(token))
+    shop = replace(keyed(pgp=PGP_KEYS), key_services=services)
+    beside = (PGP / "only.yaml").read_text().replace("\nsops:", f"\nsops:\n    hc_vault: [{VAULT}]")
+
+    def is_asked() -> bool:
+        before = late.runs
+        with pytest.raises(RenderError) as refused:
+            decryptor.decrypt(shop, [File("a.yaml", "", beside.encode())])
+        assert refused.value.problem.code == "DECRYPT_SERVICE_FAILED"
+        return late.runs > before
+
+    assert [is_asked(), is_asked()] == [True, False]
+    token.write_text("new")
+    assert [is_asked(), is_asked()] == [True, False]
+    now.seconds += SERVICE_PAUSE_S
+    assert is_asked()
+
+
+def test_what_may_pass_is_tried_at_each_pass(by_program: ByProgram, tmp_path):
+    key = tmp_path / "shop.asc"
+    shop = keyed(pgp=(key,))
+
+    assert by_program.refusal(shop, "only.yaml").code == "DECRYPT_KEY_FILE"
+    key.write_bytes((PGP / "stranger.asc").read_bytes())
+    assert by_program.refusal(shop, "only.yaml").code == "DECRYPT_FAILED"
+    key.write_bytes(PGP_KEYS[0].read_bytes())
+    assert by_program(shop, "only.yaml").opened
+
+
 def test_an_older_sops_is_not_used(tmp_path):
     by_program = ByProgram(Workshop(tmp_path, {"sops": build(["helm"])["helm"]}))
 
@@ -226,7 +291,12 @@ class OfVersion:
 class Late(OfVersion):
     """One that never ends by itself."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs = 0
+
     def run(self, arguments: Sequence[str], files: Iterable[tuple[str, bytes]], **given: object) -> Ran:
+        self.runs += 1
         raise timed_out("sops", 90)
 
 
@@ -241,6 +311,27 @@ class Printing(OfVersion):
     def run(self, arguments: Sequence[str], files: Iterable[tuple[str, bytes]], **given: object) -> Ran:
         self.runs += 1
         return Ran(0, self.printed, "")
+
+
+class Now:
+    """A clock that stands still."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class Slow(Printing):
+    """One that takes a third of all the time there is."""
+
+    def __init__(self, printed: bytes, now: Now) -> None:
+        super().__init__(printed)
+        self.now = now
+
+    def run(self, arguments: Sequence[str], files: Iterable[tuple[str, bytes]], **given: object) -> Ran:
+        self.now.seconds += SECONDS_MAX / 3
+        return super().run(arguments, files, **given)
 
 
 WRONG = {
