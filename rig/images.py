@@ -149,8 +149,11 @@ def _storage() -> tuple[str, ...]:
 
 
 def _stored(driver: str) -> tuple[str, ...]:
-    home = cache_root() / "buildah" / driver
-    return ("buildah", "--storage-driver", driver, "--root", str(home / "root"), "--runroot", str(home / "run"))
+    """All in the cache: what an interrupted build leaves, too."""
+    home, scratch = cache_root() / "buildah" / driver, cache_root() / "buildah" / "scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
+    places = ("--root", str(home / "root"), "--runroot", str(home / "run"))
+    return ("env", f"TMPDIR={scratch}", "buildah", "--storage-driver", driver, *places)
 
 
 def _archives() -> Path:

@@ -114,7 +114,10 @@ def _cluster(nodes: Nodes) -> Iterator[TestCluster]:
         return
     made = up(Wish(name=f"test-{nodes}-{os.getpid()}", nodes=nodes, owner=myself()))
     try:
-        yield TestCluster(made.kubeconfig, made)
+        with pytest.MonkeyPatch.context() as surroundings:
+            # What kubectl remembers of a server goes with that server.
+            surroundings.setenv("KUBECACHEDIR", str(made.folder / "kubectl"))
+            yield TestCluster(made.kubeconfig, made)
     finally:
         down(made.name)
 
