@@ -79,7 +79,7 @@ class Remembered:
         """Return the environment's set, if all directories that it was rendered from are as they were.
 
         Raises:
-            RenderError: the tool or the keys are not there any more.
+            RenderError: what they came to, when they made none; or the tool or the keys are not there any more.
             SourceError: a directory could not be looked up.
         """
         source = self._source(_place(environment, wanted))
@@ -89,7 +89,9 @@ class Remembered:
         recipe = _RECIPES[source.recipe]
         version = "" if recipe is Plain else self._larder.tools.tool_for(recipe).version()
         keys = self._larder.decryptor.keys(environment) if source.opened else ""
-        return self._set(environment, key_of(environment, trees, version, keys), opened=source.opened)
+        key = key_of(environment, trees, version, keys)
+        self._refuse_known(key)
+        return self._set(environment, key, opened=source.opened)
 
     def made_of(self, ingredients: Ingredients) -> Desired | None:
         """Return the set that these ingredients have made before.
@@ -97,27 +99,36 @@ class Remembered:
         Raises:
             RenderError: what they came to, when they made none.
         """
-        known = self._refusals.get(ingredients.key)
-        if known and time.monotonic() < known[1]:
-            raise RenderError(*known[0])
+        self._refuse_known(ingredients.key)
         return self._set(ingredients.task.environment, ingredients.key, opened=bool(ingredients.opened.opened))
 
     def keep(self, wanted: Wanted, ingredients: Ingredients, desired: Desired) -> None:
         """Remember what these ingredients make."""
         environment, opened = ingredients.task.environment, bool(ingredients.opened.opened)
-        source = _Source(tuple(ingredients.trees), _NAMES[type(ingredients.task.recipe)], opened)
-        self._sources.put(_place(environment, wanted), source, weight=len(source.directories))
+        source = self._keep_source(wanted, ingredients)
         self._sets.put(ingredients.key, desired, weight=len(desired.manifests))
         if self._storage and ingredients.tool:
             self._storage.shelf.put(f"from {_place(environment, wanted)}", msgspec.json.encode(source))
             self._shelve(ingredients, shelved(desired, ingredients.layout), opened=opened)
 
-    def keep_refusal(self, ingredients: Ingredients, error: RenderError) -> None:
-        """Remember that these ingredients make nothing, unless that may pass."""
+    def keep_refusal(self, wanted: Wanted, ingredients: Ingredients, error: RenderError) -> None:
+        """Remember that these ingredients make nothing, unless that may pass. They need not be opened to know it."""
         codes = {problem.code for problem in error.problems}
         if not codes & _PASSING:
             until = time.monotonic() + PAUSE_S if codes & _DEAR else float("inf")
+            self._keep_source(wanted, ingredients)
             self._refusals.put(ingredients.key, (error.problems, until), weight=1)
+
+    def _keep_source(self, wanted: Wanted, ingredients: Ingredients) -> _Source:
+        opened = bool(ingredients.opened.opened)
+        source = _Source(tuple(ingredients.trees), _NAMES[type(ingredients.task.recipe)], opened)
+        self._sources.put(_place(ingredients.task.environment, wanted), source, weight=len(source.directories))
+        return source
+
+    def _refuse_known(self, key: str) -> None:
+        known = self._refusals.get(key)
+        if known and time.monotonic() < known[1]:
+            raise RenderError(*known[0])
 
     def _source(self, place: str) -> _Source | None:
         known = self._sources.get(place)

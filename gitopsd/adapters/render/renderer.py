@@ -69,7 +69,7 @@ class DirectoryRenderer:
         try:
             return lasting(desired_of(wanted.revision, self._made(ingredients)), ingredients.inputs)
         except RenderError as error:
-            self._remembered.keep_refusal(ingredients, error)
+            self._remembered.keep_refusal(wanted, ingredients, error)
             raise
 
     def _made(self, ingredients: Ingredients) -> Rendered:

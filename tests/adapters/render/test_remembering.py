@@ -241,11 +241,13 @@ class OneKey:
 
     def __init__(self, key: str) -> None:
         self.key = key
+        self.opened = 0
 
     def keys(self, environment: Environment) -> str:
         return self.key
 
     def decrypt(self, environment: Environment, files) -> Decrypted:
+        self.opened += 1
         locked = [file for file in files if file.content.startswith(b"locked:")]
         opened = tuple(replace(file, content=SECRET.encode()) if file in locked else file for file in files)
         return Decrypted(
@@ -342,6 +344,21 @@ def test_a_bad_commit_is_not_tried_twice_but_is_told_each_time(repository):
 
     assert repository.workshop.made == ["staging"]
     assert len(set(problems)) == 1
+
+
+@pytest.mark.parametrize(
+    "bad", ["secretGenerator: [{name: s, files: [token]}]\nresorces: []\n", None], ids=["by a tool", "plain"]
+)
+def test_what_is_encrypted_in_a_bad_commit_is_opened_once(repository, bad: str | None):
+    repository.commit(LOCKED | {"env/staging/kustomization.yaml": bad, "env/staging/a.yaml": "kind: Bad"})
+    decryptor = OneKey("k")
+    renderer = repository.started(decryptor)
+    for key in ("k", "k", "other"):
+        decryptor.key = key
+        with pytest.raises(RenderError):
+            repository.render(renderer=renderer)
+
+    assert decryptor.opened == 2
 
 
 def test_what_may_pass_is_tried_again(repository):
