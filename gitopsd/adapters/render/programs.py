@@ -54,7 +54,7 @@ class Program:
     def __init__(self, jail: Jail, wish: Wish) -> None:
         self._jail = jail
         self._wish = wish
-        self._turns = Turns()
+        self._turns = {False: Turns(), True: Turns()}
         self._known: dict[tuple[object, ...], Found] = {}
         self._lock = threading.Lock()
 
@@ -80,10 +80,12 @@ class Program:
     def run(self, arguments: Sequence[str], files: Iterable[tuple[str, bytes]], **given: Unpack[Surroundings]) -> Ran:
         """Run the program in the jail, as often at once as there are cores; a non-zero exit is a value.
 
+        With a network it waits more than it computes, so those that have one wait for each other only.
+
         Raises:
             RenderError: as for ``found``, ``Turns.taken`` and ``Jail.run``.
         """
-        with self._turns.taken():
+        with self._turns[given.get("network", False)].taken():
             return self._jail.run([str(self.found().path), *arguments], files, **given)
 
     def _path(self) -> Path:

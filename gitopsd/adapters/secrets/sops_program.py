@@ -36,8 +36,13 @@ _IN_TIME = {"VAULT_CLIENT_TIMEOUT": "15s", "VAULT_MAX_RETRIES": "1"}
 _NO_ELSEWHERE = {"VAULT_DISABLE_REDIRECTS": "true"}
 _CAUSE_CHARS = 600
 _NOBODY = "none"
-_PRINT_HINT = "split the file: where it holds several documents, sops prints no text that begins with a tab"
+_PRINT_HINT = (
+    "split the file: where it holds several documents, sops prints no text that begins with a tab; "
+    "and put bytes that are no text into a file of their own"
+)
 _NO_KEY, _OTHER_MAC = 128, 51
+_ASKS_PASSPHRASE = b"passphrase"
+_UNLOCKED_HINT = "decryption.pgpKeyFiles names files with keys that have none: gpg --edit-key …, passwd"
 _RE_ENCRYPT = "encrypt the file again with a current sops; whoever changed it by hand broke it"
 _SERVICE_HINT = "is the service there, and are decryption.keyServices' token, files and variables right?"
 _AGE_HINT = "add an age recipient (sops rotate -i --add-age …): what age keys open needs no sops"
@@ -150,6 +155,9 @@ def _refusal(layout: Layout, envelope: Envelope, ran: Ran, way: Way) -> RenderEr
     if way is Way.ONLINE:
         message = f"no key and no service opened the file; it is for {named(envelope.recipients)}"
         return layout.refusal(SERVICE_FAILED, message, hint=_SERVICE_HINT, cause=cause)
+    if _ASKS_PASSPHRASE in ran.stdout:
+        message = "the environment's PGP key for the file has a passphrase"
+        return layout.refusal("DECRYPT_FAILED", message, hint=_UNLOCKED_HINT)
     message = f"none of the environment's keys opens the file; it is for {named(envelope.recipients)}"
     return layout.refusal("DECRYPT_FAILED", message, hint=_KEY_HINT, cause=cause)
 

@@ -32,7 +32,8 @@ def matched(layout: Layout, printed: Layout) -> Matched:
     """Return what each encrypted value of the file has become.
 
     Raises:
-        ValueError: the two are not laid out alike, or a value has lost something in print.
+        ValueError: the two are not laid out alike, a value has lost something in print, or sops has read another one
+            than stands there in plain text.
     """
     leaves = [leaf for leaf in layout.leaves if not _is_comment(leaf)]
     if [leaf.path for leaf in leaves] != [leaf.path for leaf in printed.leaves]:
@@ -49,7 +50,10 @@ def matched_whole(layout: Layout, printed: bytes) -> Matched:
 
 def _values(pairs: Iterator[tuple[Leaf, Leaf]]) -> Iterator[tuple[_Key, bytes]]:
     for sealed, opened in pairs:
-        if key := _key(sealed):
+        key = _key(sealed)
+        if key is None and sealed.mac != opened.mac:
+            raise ValueError("another value where none was encrypted")
+        if key:
             # AES-GCM keeps the length; what is no UTF-8 loses it in JSON.
             if len(key[0].data) != len(opened.mac):
                 raise ValueError("another length than what was encrypted")

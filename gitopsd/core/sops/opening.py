@@ -60,10 +60,10 @@ def open_binary(layout: Layout, envelope: Envelope, unlock: Unlock, *, is_proven
     opened = _open_all(layout, envelope, unlock, is_proven=is_proven)
     if [leaf.path for leaf in layout.leaves] != [("data",)]:
         raise layout.refusal("DECRYPT_FORMAT", "the file holds more than one value")
-    content = opened[0][1].plain if opened else b""
+    content = opened[0][1].plain if opened else layout.leaves[0].mac
     if sealed_in(content.decode(errors="replace")):
         raise layout.refusal("DECRYPT_INCOMPLETE", "what was encrypted is encrypted once more", hint=_RE_ENCRYPT)
-    return Opened(content=content, values=(content,) if content else ())
+    return Opened(content=content, values=(content,) if opened else ())
 
 
 @dataclass(frozen=True, slots=True)

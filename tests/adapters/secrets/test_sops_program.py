@@ -6,6 +6,7 @@ The files are encrypted by the real sops, to PGP keys that the real gpg has made
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -109,6 +110,15 @@ def test_r18_a_pgp_key_that_does_not_fit_is_told_with_those_that_would(by_progra
     assert "\n" not in problem.cause
 
 
+@pytest.mark.parametrize("others", [(), PGP_KEYS], ids=["alone", "beside another"])
+def test_r18_a_pgp_key_with_a_passphrase_is_told_as_such(by_program: ByProgram, others: tuple[Path, ...]):
+    problem = by_program.refusal(keyed(pgp=(*others, PGP / "locked.asc")), "locked.yaml")
+
+    assert problem.code == "DECRYPT_FAILED"
+    assert "passphrase" in problem.message
+    assert "decryption.pgpKeyFiles" in problem.hint
+
+
 def fingerprint(name: str) -> str:
     return re.findall(r"fp: (\w+)", (PGP / name).read_text())[0]
 
@@ -144,6 +154,35 @@ def test_r19_a_text_that_sops_prints_as_null_is_refused_and_not_lost(by_program:
 @pytest.mark.parametrize("environment", [keyed(AGE_KEYS), keyed(pgp=PGP_KEYS)], ids=["natively", "by sops"])
 def test_r19_bytes_that_are_no_text_are_refused_and_not_changed(by_program: ByProgram, environment: Environment):
     assert by_program.refusal(environment, "bytes.yaml").code == "DECRYPT_FORMAT"
+
+
+@pytest.mark.parametrize(
+    ("file", "printed"), [(b"", b""), (b'"Secret"', b'"ConfigMap"'), (b'"Secret"', b"12")], ids=str
+)
+def test_r19_a_plain_value_must_be_what_sops_has_read(file: bytes, printed: bytes):
+    plain = (VECTORS / "regex.json.plain").read_bytes()
+    decryptor = SopsDecryptor(lambda: Printing(plain.replace(file, printed)))
+    files = [File("regex.json", "", (PGP / "regex.json").read_bytes())]
+
+    if file == printed:
+        assert decryptor.decrypt(keyed(pgp=PGP_KEYS), files).opened
+        return
+    assert file in plain
+    with pytest.raises(RenderError) as refused:
+        decryptor.decrypt(keyed(pgp=PGP_KEYS), files)
+    assert refused.value.problem.code == "DECRYPT_FORMAT"
+
+
+def test_r19_what_a_binary_files_own_rule_leaves_plain_is_not_lost(by_program: ByProgram):
+    recipient = re.findall(r"age1\w+", AGE_KEYS[0].read_text())[0]
+    form = ["--input-type", "json", "--output-type", "json", "--filename-override", "a"]
+    command = [build(["sops"])["sops"], "encrypt", "--age", recipient, "--unencrypted-suffix", "ata", *form]
+    content = subprocess.run(command, input=b'{"data": "plain"}', env={}, capture_output=True, check=True).stdout
+
+    opened = by_program(keyed(AGE_KEYS), "a.txt", content=content)
+
+    assert opened.files[0].content == b"plain"
+    assert opened.values == set()
 
 
 def test_a_missing_sops_stops_only_who_needs_it(tmp_path):
