@@ -1,9 +1,11 @@
 """Container images without a registry: from Dockerfiles by buildah, as archives, into the node's containerd."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -23,6 +25,7 @@ DEBIAN = "debian:trixie-slim"
 _DOCKERFILES = Path(__file__).parent / "images"
 _WIDTH = 100
 _LAST_WORDS = 4
+_UNUSED_S = 3600
 _ISOLATED = ("--isolation", "chroot", "--network", "host")
 
 
@@ -52,8 +55,11 @@ def base_image() -> str:
 def build_image(context: Path, tag: str, *, dockerfile: Path | None = None, options: Sequence[str] = ()) -> Path:
     """Build a Dockerfile and return the archive to load."""
     file = dockerfile or context / "Dockerfile"
-    _bud(*_ISOLATED, "--format", "oci", "--layers", *options, "-t", tag, "-f", file, context)
-    return _export(tag)
+    with tempfile.NamedTemporaryFile("r") as told:
+        _bud(
+            *_ISOLATED, "--format", "oci", "--layers", "--iidfile", told.name, *options, "-t", tag, "-f", file, context
+        )
+        return _export(tag, told.read().removeprefix("sha256:"))
 
 
 def load(cluster: Cluster, archive: Path) -> None:
@@ -99,17 +105,22 @@ def _make_base() -> None:
     tree.unlink()
 
 
-def _export(tag: str) -> Path:
-    """An image that was exported before is not exported again; of each tag the newest archive stays."""
-    name, image = tag.replace("/", "-").replace(":", "-"), _buildah("images", "-q", tag)
-    archive = _archives() / f"{name}-{image}.tar"
+def _export(tag: str, image: str) -> Path:
+    """What was exported before is not exported again; of a tag go those that nobody used for an hour.
+
+    Builds from several trees share the tag, so the image is named by what it is.
+    """
+    name = tag.replace("/", "-").replace(":", "-")
+    archive = _archives() / f"{name}-{image[:12]}.tar"
     if not archive.exists():
-        for older in _archives().glob(f"{name}-*.tar"):
-            older.unlink()
-        half = archive.with_suffix(".half")
+        half = _archives() / f"{archive.name}.{os.getpid()}.half"
         half.unlink(missing_ok=True)
-        _buildah("push", tag, f"docker-archive:{half}:{tag}")
+        _buildah("push", image, f"docker-archive:{half}:{tag}")
         half.rename(archive)
+    archive.touch()
+    for older in _archives().glob(f"{name}-*.tar"):
+        if older.stat().st_mtime < archive.stat().st_mtime - _UNUSED_S:
+            older.unlink(missing_ok=True)
     return archive
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rig.api import Api
+from rig.archives import digest
 from rig.doors import close_door, let_pods_reach, open_door
 from rig.faults import crash_and_restart
 from rig.images import DEBIAN, WEB, base_image, build_image, load, web_image
@@ -86,6 +87,19 @@ def test_an_image_is_built_from_a_dockerfile_on_the_local_base(
     create_pod(node.api(), node_namespace, None, image="localhost/answer:1")
     await_shown(node.api(), node_namespace, "Completed", deadline_s=60)
     assert log_of(node.api(), node_namespace, "task") == "42\n"
+
+
+def test_trees_that_build_the_same_tag_each_get_their_own(tmp_path: Path) -> None:
+    base_image()
+    made = []
+    for answer in ("left", "right"):
+        (tmp_path / answer).mkdir()
+        (tmp_path / answer / "Dockerfile").write_text(f"FROM {DEBIAN}\nRUN echo {answer} >/answer\n")
+        made.append(build_image(tmp_path / answer, "localhost/answer:1"))
+    left, right = map(digest, made)
+    assert left != right
+    for archive in made:
+        archive.unlink()
 
 
 def test_a_killed_api_server_comes_back_and_the_pods_never_noticed(node: TestCluster, node_namespace: str) -> None:
