@@ -14,6 +14,7 @@ from gitopsd.adapters.secrets.program import Program, Ran
 from gitopsd.adapters.secrets.refusals import SERVICE_FAILED
 from gitopsd.core.errors import RenderError
 from gitopsd.core.manifests.text import read_text
+from gitopsd.core.secrecy import Secrecy
 from gitopsd.core.sops.detection import Form, form_of, text_layout
 from gitopsd.core.sops.envelope import Envelope
 from gitopsd.core.sops.layout import Layout
@@ -94,7 +95,10 @@ class Opener:
             )
         if ran.code != 0:
             self._refusals += 1
-            raise _refusal(layout, envelope, ran, way)
+            # A service may repeat what it was shown.
+            shown = Secrecy.of(content.decode(errors="replace") for _, content in files)
+            cause = shown.masked(" ".join(ran.stderr.split()))[:_CAUSE_CHARS]
+            raise _refusal(layout, envelope, ran, way, cause)
         return ran.stdout
 
     def _count(self, layout: Layout) -> None:
@@ -143,7 +147,7 @@ def _vaults(envelope: Envelope, way: Way) -> str:
     return ",".join(sorted(servers)) if servers and way is Way.ONLINE else _NOBODY
 
 
-def _refusal(layout: Layout, envelope: Envelope, ran: Ran, way: Way) -> RenderError:
+def _refusal(layout: Layout, envelope: Envelope, ran: Ran, way: Way, cause: str) -> RenderError:
     if ran.code == _OTHER_MAC:
         message = "the MAC is not that of the file: something in it was changed, added or taken out"
         return layout.refusal("DECRYPT_MAC", message, hint=_RE_ENCRYPT)
@@ -151,7 +155,6 @@ def _refusal(layout: Layout, envelope: Envelope, ran: Ran, way: Way) -> RenderEr
         # Its words may repeat what stands in the file.
         message = f"sops could not open the file (exit code {ran.code})"
         return layout.refusal("DECRYPT_FAILED", message, hint="sops decrypt says why, in a checkout of this commit")
-    cause = " ".join(ran.stderr.split())[:_CAUSE_CHARS]
     if way is Way.ONLINE:
         message = f"no key and no service opened the file; it is for {named(envelope.recipients)}"
         return layout.refusal(SERVICE_FAILED, message, hint=_SERVICE_HINT, cause=cause)

@@ -57,7 +57,7 @@ class _Request(BaseHTTPRequestHandler):
         if self.server.moved_to:
             self._answer(307, {}, Location=f"{self.server.moved_to}{self.path}")
         elif self.headers["X-Vault-Token"] != TOKEN:
-            self._answer(403, {"errors": ["permission denied\x1b[2J"]})
+            self._answer(403, {"errors": [f"permission denied\x1b[2J to {self.headers['X-Vault-Token']}"]})
         elif self.path == "/v1/transit/encrypt/shop":
             self._answer(200, {"data": {"ciphertext": f"vault:v1:{_turned(said['plaintext'])}"}})
         elif self.path == "/v1/transit/decrypt/shop":

@@ -109,15 +109,14 @@ def test_a_key_of_aws_is_asked_for_with_a_copy_of_the_credentials(by_program: By
 
 
 def test_r18_a_service_that_refuses_is_told_and_asked_once(by_program: ByProgram, vault: KeyServer, tmp_path):
-    (tmp_path / "old").write_text("expired")
+    (tmp_path / "old").write_text("hvs.expired")
     content = sealed_by(vault)
 
     problem = by_program.refusal(serviced(tmp_path / "old", vault.key), "a.yaml", "b.yaml", content=content)
 
     assert (problem.code, problem.file) == ("DECRYPT_SERVICE_FAILED", "a.yaml")
     assert vault.key in problem.message
-    assert "permission denied" in problem.cause
-    assert "\x1b" not in problem.cause
+    assert "permission denied?[2J to ***" in problem.cause
     assert vault.asked == ["/v1/transit/decrypt/shop"]
 
 
