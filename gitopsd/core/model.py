@@ -218,7 +218,7 @@ class LiveObject:
 
     ``fingerprint`` covers all but status and what the server alone writes. ``part_of`` is its apply-set label;
     ``owner`` names, in words, who else has a claim on it (``Helm release shop/web``, ``environment staging``), or is
-    empty. ``protection`` says why it must not be pruned, or is empty. ``stuck`` are pods of it that hold up its update.
+    empty. ``protection`` says why it must not be pruned, or is empty. ``stuck`` is the pod that holds up its update.
     ``body`` is there only when the object was read in full this pass.
     """
 
@@ -230,7 +230,7 @@ class LiveObject:
     part_of: str = ""
     owner: str = ""
     protection: str = ""
-    stuck: tuple[Stuck, ...] = ()
+    stuck: Stuck | None = None
     body: Body | None = field(default=None, repr=False)
 
 

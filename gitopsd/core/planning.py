@@ -291,18 +291,25 @@ def _collect(
         fighting=tuple(step.problem for step in _of(steps, _Fight)),
         prunes=going.prunes,
         kept_back=going.kept_back,
-        stuck=_stuck(desired, live, record, [manifest.ref for manifest, _ in unchanged]),
+        stuck=_stuck(desired, live, record, [manifest for manifest, _ in unchanged]),
         learned={**{manifest.ref: step.learned for manifest, step in unchanged if step.learned}, **going.learned},
         forgotten=going.forgotten,
         unchanged_count=len(unchanged),
     )
 
 
-def _stuck(desired: Desired, live: Live, record: Record, settled: Sequence[ObjectRef]) -> tuple[Stuck, ...]:
+def _stuck(desired: Desired, live: Live, record: Record, settled: Sequence[Manifest]) -> tuple[Stuck, ...]:
     """Pods that keep what the rollout changed, and that is written, from coming about."""
     rollout = record.rollout_of(desired.digest)
-    changed = [ref for ref in settled if rollout and ref in rollout.changed]
-    return tuple(pod for ref in changed if (found := live.sights[ref].live) for pod in found.stuck)
+    changed = [manifest for manifest in settled if rollout and manifest.ref in rollout.changed]
+    helped = [live.sights[manifest.ref].live for manifest in changed if _is_seen_through(manifest)]
+    return tuple(found.stuck for found in helped if found and found.stuck)
+
+
+def _is_seen_through(manifest: Manifest) -> bool:
+    """Whether its rollout is ours: not of what we do not write, and may be another's, or whose health is not asked."""
+    wishes = intents_of(manifest)
+    return not (wishes.unmanaged or wishes.create_only or wishes.health_ignore)
 
 
 def _of(steps: Sequence[tuple[Manifest, _Step]], kind: type[_Kind]) -> list[_Kind]:

@@ -155,10 +155,27 @@ def test_what_another_followed_environment_may_want_is_not_adopted_before_it_sai
     ],
 )
 def test_a_pod_that_holds_up(changed, preview, stuck):
-    seen = Sight(ref=WEB.ref, live=found(WEB.ref, ROLLING, stuck=(POD,)), preview=preview)
+    seen = Sight(ref=WEB.ref, live=found(WEB.ref, ROLLING, stuck=POD), preview=preview)
 
     assert plan(seen=seen, record=replace(KNOWN, rollout=rollout(*changed))).stuck == stuck
     assert plan(seen=seen).stuck == ()
+
+
+@pytest.mark.parametrize(
+    ("annotation", "owner"),
+    [
+        pytest.param({"gitopsd.dev/reconcile": "disabled"}, "", id="left to people"),
+        pytest.param({"gitopsd.dev/reconcile": "disabled"}, "environment rival", id="left to people, and another's"),
+        pytest.param({"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"}, "Helm release shop/web", id="only made once"),
+        pytest.param({"gitopsd.dev/health": "ignore"}, "", id="whose health is not asked"),
+    ],
+)
+def test_a_pod_stays_whatever_it_holds_up_of_an_object(annotation, owner):
+    one = manifest("StatefulSet", "db", annotations=annotation)
+    seen = Sight(ref=one.ref, live=found(one.ref, ROLLING, stuck=POD, owner=owner))
+    record = Record(inventory=inventory(one), current="new", rollout=rollout(one.ref))
+
+    assert plan(one, seen, record).stuck == ()
 
 
 def test_a_job_that_is_made_anew_again_and_again_is_a_fight():

@@ -105,7 +105,7 @@ class FakeCluster:
     def unstick(self, environment: Environment, pods: Sequence[Stuck]) -> tuple[Applied, ...]:
         self._must_be_up()
         for pod in pods:
-            if self._stuck(pod.ref) == (pod,):
+            if self._stuck(pod.ref) == pod:
                 del self.objects[pod.ref]
                 self.writes["delete", pod.ref] += 1
         return tuple(Applied(ref=pod.ref) for pod in pods)
@@ -179,9 +179,9 @@ class FakeCluster:
             body=stored.body,
         )
 
-    def _stuck(self, pod: ObjectRef | None) -> tuple[Stuck, ...]:
+    def _stuck(self, pod: ObjectRef | None) -> Stuck | None:
         stored = self.objects.get(pod) if pod else None
-        return (Stuck(ref=pod, uid=stored.uid, resource_version=str(stored.version)),) if pod and stored else ()
+        return Stuck(ref=pod, uid=stored.uid, resource_version=str(stored.version)) if pod and stored else None
 
     def _health(self, body: Body) -> Health:
         spec = body.get("spec")

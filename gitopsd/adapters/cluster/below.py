@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gitopsd.adapters.cluster.discovery import Resource
 from gitopsd.adapters.cluster.reading import Reader
 from gitopsd.core.fields import part, parts, read, text, text_of
-from gitopsd.core.health import assess, is_good, needs_look_below, stuck_pods
+from gitopsd.core.health import assess, is_good, needs_look_below, stuck_pod
 from gitopsd.core.model import Body, Health, HealthStatus, LiveObject, ObjectRef, Stuck
 
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
@@ -29,9 +29,10 @@ class Below:
         """Say how an object is, with its pods in view where they were read."""
         return assess(body, self._all_below(text(body, "metadata.uid")))
 
-    def stuck(self, body: Body) -> tuple[Stuck, ...]:
-        """Name the pods that hold up the object's update."""
-        return tuple(_stuck(pod) for pod in stuck_pods(body, self._all_below(text(body, "metadata.uid"))))
+    def stuck(self, body: Body) -> Stuck | None:
+        """Name the pod that holds up the object's update."""
+        pod = stuck_pod(body, self._all_below(text(body, "metadata.uid")))
+        return _stuck(pod) if pod else None
 
     def _all_below(self, uid: str) -> tuple[Body, ...]:
         direct = self.owned.get(uid, ())

@@ -37,20 +37,20 @@ def look_below(body: Body, own: Health, below: Sequence[Body]) -> Health:
     return Health(own.status, own.reason, clipped(message))
 
 
-def stuck_pods(body: Body, below: Sequence[Body]) -> tuple[Body, ...]:
-    """Return the pods that an ordered StatefulSet never replaces by itself, although they are not what it is to run.
+def stuck_pod(body: Body, below: Sequence[Body]) -> Body | None:
+    """Return the pod that an ordered StatefulSet never replaces by itself, although it is not what that is to run.
 
     It waits for each pod to be ready before it touches the next. One of a revision that it has left for good, or that
     is doomed, would be waited for in vain; Kubernetes' own advice ("forced rollback") is to delete it by hand.
     """
     newest, last = text(body, "status.updateRevision"), text(body, "status.currentRevision")
     if not _goes_in_order(body) or not newest or not last:
-        return ()
-    uid = text(body, "metadata.uid")
-    pods = [pod for pod in below if text(pod, "kind") == "Pod" and uid and _controller_uid(pod) == uid]
-    waited_for = [pod for pod in pods if is_active(pod) and not is_ready(pod)]
-    old = [pod for pod in waited_for if label(pod, CONTROLLER_HASH) not in {"", newest}]
-    return tuple(pod for pod in old if label(pod, CONTROLLER_HASH) != last or doom_of(pod))
+        return None
+    pod = _waited_for(body, below)
+    revision = label(pod, CONTROLLER_HASH) if pod else ""
+    if pod is None or revision in {"", newest}:
+        return None
+    return pod if revision != last or doom_of(pod) else None
 
 
 def _goes_in_order(body: Body) -> bool:
@@ -62,6 +62,21 @@ def _goes_in_order(body: Body) -> bool:
         and not whole(body, "spec.updateStrategy.rollingUpdate.partition")
         and whole_or_none(body, "status.observedGeneration") == whole_or_none(body, "metadata.generation")
     )
+
+
+def _waited_for(body: Body, below: Sequence[Body]) -> Body | None:
+    """The first pod in order that is not ready. None as well where one before it has yet to go, or to be made."""
+    uid = text(body, "metadata.uid")
+    pods = [pod for pod in below if text(pod, "kind") == "Pod" and uid and _controller_uid(pod) == uid]
+    by_ordinal = {_name(pod).rpartition("-")[2]: pod for pod in pods}
+    first = whole(body, "spec.ordinals.start")
+    for ordinal in range(first, first + whole(body, "spec.replicas", 1)):
+        pod = by_ordinal.get(str(ordinal))
+        if pod is None or not is_active(pod):
+            return None
+        if not is_ready(pod):
+            return pod
+    return None
 
 
 def newest_pods(body: Body, below: Sequence[Body]) -> tuple[Body, ...]:
@@ -128,8 +143,8 @@ def _unready(pods: Sequence[Body]) -> list[str]:
 
 
 def _held_up(body: Body, below: Sequence[Body]) -> list[str]:
-    names = sorted(_name(pod) for pod in stuck_pods(body, below))
-    return [f"{name} is of an older revision and not ready; it must be deleted to be replaced" for name in names]
+    pod = stuck_pod(body, below)
+    return [f"{_name(pod)} is of an older revision and not ready; it must be deleted to be replaced"] if pod else []
 
 
 def _name(pod: Body) -> str:

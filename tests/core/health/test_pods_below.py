@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitopsd.core.health import Reason, assess, needs_look_below, stuck_pods
+from gitopsd.core.health import Reason, assess, needs_look_below, stuck_pod
 from gitopsd.core.model import HealthStatus
 
 CURRENT, IN_PROGRESS, FAILED = HealthStatus.CURRENT, HealthStatus.IN_PROGRESS, HealthStatus.FAILED
@@ -302,13 +302,26 @@ MISSING, STARTING = waiting("ImagePullBackOff"), waiting("ContainerCreating")
 NEXT = {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}}
 
 
-def held_up_by(revision="db-2-bad", container=MISSING, spec=None, generation=1, **pods):
+def up(name, revision="db-1"):
+    ready = [{"type": "Ready", "status": "True"}]
+    return pod(name, labels={"controller-revision-hash": revision}, owner="s1", phase="Running", conditions=ready)
+
+
+def down(name, revision="db-2-bad", container=MISSING, **said):
+    return pod(
+        name, **{"labels": {"controller-revision-hash": revision}, "owner": "s1", "containers": [container], **said}
+    )
+
+
+def held_up_by(revision="db-2-bad", container=MISSING, spec=None, generation=1, **said):
     """What is stuck of a StatefulSet that goes from revision db-1 to db-2 and waits for this pod of another."""
+    return among(up("db-0"), up("db-1"), down("db-2", revision, container, **said), spec=spec, generation=generation)
+
+
+def among(*pods, spec=None, generation=1):
     one = stateful_set()
     one["metadata"]["generation"] = generation
-    labels = {"controller-revision-hash": revision}
-    broken = pod("db-2", **{"labels": labels, "owner": "s1", "containers": [container], **pods})
-    return stuck_pods(one | {"spec": spec or {}}, [broken])
+    return stuck_pod(one | {"spec": {"replicas": 3} | (spec or {})}, pods)
 
 
 @pytest.mark.parametrize(
@@ -318,11 +331,13 @@ def held_up_by(revision="db-2-bad", container=MISSING, spec=None, generation=1, 
         pytest.param(held_up_by(container=STARTING), id="not ready, of a revision that was left"),
         pytest.param(held_up_by("db-1"), id="doomed, of the revision before"),
         pytest.param(held_up_by(spec=NEXT), id="with the server's defaults written out"),
+        pytest.param(among(up("db-1"), down("db-2"), spec={"ordinals": {"start": 1}}), id="its first pod is not zero"),
+        pytest.param(among(up("db-0"), up("db-1"), down("db-2"), down("db-10")), id="before one that is to go anyway"),
     ],
 )
 def test_an_ordered_stateful_set_waits_in_vain_for_a_pod(stuck):
     """Kubernetes' own advice is to delete it by hand, after the template was put back."""
-    assert [one["metadata"]["name"] for one in stuck] == ["db-2"]
+    assert stuck["metadata"]["name"] == "db-2"
 
 
 @pytest.mark.parametrize(
@@ -345,15 +360,32 @@ def test_an_ordered_stateful_set_waits_in_vain_for_a_pod(stuck):
             held_up_by(spec={"updateStrategy": {"rollingUpdate": {"partition": 1}}}), id="some pods are to stay old"
         ),
         pytest.param(held_up_by(generation=2), id="its controller has not looked yet"),
+        pytest.param(held_up_by(spec={"replicas": 2}), id="it is one too many: it goes anyway"),
+        pytest.param(
+            among(up("db-0"), down("db-1", "db-2", STARTING), down("db-2")), id="one before it is new, and comes up"
+        ),
+        pytest.param(
+            among(up("db-0"), down("db-1", "db-1", STARTING), down("db-2")), id="one before it is old, and may come up"
+        ),
+        pytest.param(
+            among(up("db-0"), down("db-1", deletionTimestamp="2026-01-01T00:00:00Z"), down("db-2")),
+            id="one before it is going",
+        ),
+        pytest.param(among(up("db-0"), down("db-2")), id="one before it is yet to be made"),
     ],
 )
 def test_no_pod_is_stuck_where(stuck):
-    assert stuck == ()
+    assert stuck is None
+
+
+def test_of_several_pods_only_the_one_that_is_waited_for_is_stuck():
+    """Two at once is what an ordered StatefulSet never does: members of a quorum would go together."""
+    assert among(up("db-0"), down("db-1"), down("db-2"))["metadata"]["name"] == "db-1"
 
 
 def test_a_stateful_set_says_which_pod_holds_up_its_update():
-    broken = pod("db-2", labels={"controller-revision-hash": "db-1"}, owner="s1", containers=[waiting("ErrImagePull")])
-    health = assess(stateful_set(), [broken])
+    broken = down("db-2", "db-1", waiting("ErrImagePull"))
+    health = assess(stateful_set(), [up("db-0"), up("db-1"), broken])
 
     told = "2/3 ready; db-2 is of an older revision and not ready; it must be deleted to be replaced"
     assert (health.status, health.message) == (IN_PROGRESS, told)
