@@ -169,8 +169,9 @@ class Elector:
     def _tell(self) -> None:
         leads = self.is_leading
         if leads is not self._was_leading:
-            self._was_leading = leads
             self._on_change(leads)
+            # Only now: who stumbled over it is told again.
+            self._was_leading = leads
 
     def _attempt(self) -> bool:
         """Take or renew the lease; whether it is ours now.

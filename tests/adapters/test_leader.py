@@ -65,6 +65,23 @@ def test_the_first_one_leads_and_the_second_does_not(contest):
     assert contest.told == {"a": [True], "b": []}
 
 
+def test_who_stumbles_over_the_news_is_told_again():
+    told = []
+
+    def stumble(leads: bool) -> None:
+        told.append(leads)
+        if len(told) == 1:
+            raise RuntimeError
+
+    elector = Elector(FakeApi(), Candidate(namespace="n", name="n", identity="a"), FakeClock(), stumble)
+    with pytest.raises(RuntimeError):
+        elector.step()
+    elector.step()
+    elector.step()
+
+    assert told == [True, True]
+
+
 def test_who_leads_goes_on_leading(contest):
     contest.step("a", "b")
     contest.pass_time(3600, "a", "b")

@@ -81,6 +81,7 @@ class Transport:
         self._limits = limits or Limits()
         self._local = threading.local()
         self._wires: WeakSet[Wire] = WeakSet()
+        self._counting = threading.Lock()
         self._stopping = threading.Event()
 
     def call(self, call: Call) -> Answer:
@@ -124,7 +125,9 @@ class Transport:
 
     def begin_again(self) -> None:
         """End what is under way, for nobody may answer it any more; calls after this have connections of their own."""
-        for wire in tuple(self._wires):
+        with self._counting:
+            wires = tuple(self._wires)
+        for wire in wires:
             wire.hang_up()
 
     def close(self) -> None:
@@ -165,7 +168,8 @@ class Transport:
         wire: Wire | None = getattr(self._local, "wire", None)
         if wire is None or wire.is_over or wire.identity is not identity:
             wire = self._local.wire = self._wire_for(identity)
-            self._wires.add(wire)
+            with self._counting:
+                self._wires.add(wire)
         request = Request(call.method, _target(call.path, call.query), {**headers, **identity.headers()}, call.body)
         return wire.exchange(request, deadline)
 

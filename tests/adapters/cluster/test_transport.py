@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import threading
 import time
 
@@ -394,3 +396,37 @@ def test_a_call_that_hangs_when_all_begins_again_is_asked_on_a_new_connection():
 
     assert [one.status for one in answers] == [200]
     assert len(server.asked) == 2
+
+
+@pytest.fixture
+def hasty_threads():
+    """Threads that take turns all the time: what must not happen at once does so within a moment."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hasty_threads")
+def test_all_can_begin_again_while_others_begin():
+    with ScriptedServer([]) as server:
+        transport = server.transport()
+    stopped = threading.Event()
+
+    def ask(patience_s: float) -> None:
+        while not stopped.wait(patience_s):
+            with contextlib.suppress(ClusterError):
+                transport.call(GET)
+
+    asking = [threading.Thread(target=ask, args=[one % 10 * 0.001], daemon=True) for one in range(40)]
+    for one in asking:
+        one.start()
+    try:
+        for _ in range(1_000):
+            transport.begin_again()
+    finally:
+        stopped.set()
+        for one in asking:
+            one.join(5)
+
+    assert not any(one.is_alive() for one in asking)
