@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rig.promtool import promtool
+from rig.prometheus import promtool
 from tests.chart.charting import CHART, FULL, of_kind, rendered
 
 RULES, TESTS = CHART / "alerts.yaml", Path(__file__).parent / "alerts_test.yaml"

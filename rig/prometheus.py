@@ -1,4 +1,4 @@
-"""promtool, out of Debian's package of Prometheus: that is not installed, because its service is not wanted."""
+"""Prometheus and its promtool, out of Debian's package: that is not installed, because its service is not wanted."""
 
 import shutil
 import subprocess
@@ -12,8 +12,18 @@ _PACKAGE = "prometheus"
 
 
 def promtool() -> Path:
+    """What checks rules and tries them."""
+    return _program("promtool")
+
+
+def prometheus() -> Path:
+    """The server."""
+    return _program("prometheus")
+
+
+def _program(name: str) -> Path:
     """Fetched once; what apt fetches is as its signed index says."""
-    program = cache_root() / "bin" / "promtool"
+    program = cache_root() / "bin" / name
     if not program.exists():
         with tempfile.TemporaryDirectory() as work:
             _ran("apt-get", "-qq", "download", _PACKAGE, cwd=work)
@@ -21,7 +31,7 @@ def promtool() -> Path:
             _ran("dpkg-deb", "--extract", package, work, cwd=work)
             half = program.with_suffix(".half")
             half.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(Path(work) / "usr" / "bin" / program.name, half)
+            shutil.copy2(Path(work) / "usr" / "bin" / name, half)
             half.rename(program)
     return program
 
