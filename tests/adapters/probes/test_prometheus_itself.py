@@ -75,7 +75,7 @@ def ask(asker: PrometheusAsker, query: str, **more: object) -> Finding:
         pytest.param("nobody_knows", {"no_data": NoData.FAIL}, FAIL, "no data", id="no such series, which fails"),
         pytest.param("rate(requests_total", {}, UNKNOWN, "rejects the query", id="no query at all"),
         pytest.param('"text"', {}, UNKNOWN, "gives a string", id="a text"),
-        pytest.param("requests_total[1m]", {}, UNKNOWN, "range", id="a range"),
+        pytest.param("requests_total[1m]", {}, UNKNOWN, "gives a matrix", id="a range"),
         pytest.param(
             'error_ratio{pod="b"}',
             {"maximum": 0.5, "samples_query": "requests_total", "samples_min": 100},
