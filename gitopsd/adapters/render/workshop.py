@@ -8,12 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gitopsd.adapters.render.helm import HelmTool
-from gitopsd.adapters.render.jail import Jail, Measure
+from gitopsd.adapters.render.jail import Bounds, Jail, Measure
 from gitopsd.adapters.render.kustomize import KustomizeTool
 from gitopsd.adapters.render.programs import HELM, KUSTOMIZE, SOPS, Program, Wish
 from gitopsd.adapters.render.tool import Tool
 from gitopsd.core.errors import Problem, RenderError
 from gitopsd.core.recipes import Helm, Kustomize, Recipe
+
+_MIB = 1024 * 1024
+# What one file may need. A key encrypted to a PGP key may be packed so that a few bytes become gigabytes.
+_SOPS_BOUNDS = Bounds(memory_bytes=320 * _MIB, output_bytes=16 * _MIB, cpu_s=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Workshop:
             Kustomize: KustomizeTool(jail, self._program(jail, KUSTOMIZE)),
             Helm: HelmTool(jail, self._program(jail, HELM)),
         }
-        return Furniture(jail, tools, self._program(jail, SOPS))
+        return Furniture(jail, tools, self._program(jail.within(_SOPS_BOUNDS), SOPS))
 
     def _program(self, jail: Jail, wish: Wish) -> Program:
         return Program(jail, replace(wish, path=self._programs.get(wish.name)))

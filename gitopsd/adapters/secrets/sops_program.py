@@ -36,6 +36,8 @@ _IN_TIME = {"VAULT_CLIENT_TIMEOUT": "15s", "VAULT_MAX_RETRIES": "1"}
 # A server could lead elsewhere, and the token with it.
 _NO_ELSEWHERE = {"VAULT_DISABLE_REDIRECTS": "true"}
 _CAUSE_CHARS = 600
+# Of one character JSON may make six.
+_PRINTED_BYTES_MAX = 16 * 1024 * 1024
 _NOBODY = "none"
 _PRINT_HINT = (
     "split the file: where it holds several documents, sops prints no text that begins with a tab; "
@@ -169,7 +171,7 @@ def _matched(layout: Layout, printed: bytes, form: Form) -> Matched:
     if form is Form.BINARY:
         return matched_whole(layout, printed)
     try:
-        return matched(layout, text_layout(form, read_text(layout.file.path, printed)))
+        return matched(layout, text_layout(form, read_text(layout.file.path, printed, _PRINTED_BYTES_MAX)))
     except (RenderError, ValueError):
         message = "what sops printed is not laid out as the file is"
         raise layout.refusal("DECRYPT_FORMAT", message, hint=_PRINT_HINT) from None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gitopsd.adapters.render.jail import Jail
+from gitopsd.adapters.render.jail import Bounds, Jail
 from gitopsd.adapters.render.jail.places import is_memory
 from gitopsd.core.errors import RenderError
 from rig.waiting import wait_for
@@ -259,3 +259,14 @@ def test_a_full_disk_is_said(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert jail.run(python("print('ran')"), [("a", b"x" * 2000)]).stdout == b"ran\n"
+
+
+def test_the_same_jail_may_have_narrower_bounds(tmp_path):
+    jail = make_jail(tmp_path)
+    hungry = python("print(len(bytearray(200 * 1024 * 1024)))")
+    narrow = jail.within(Bounds(memory_bytes=100 * 1024 * 1024))
+
+    assert jail.run(hungry, []).code == 0
+    assert narrow.run(hungry, []).code != 0
+    assert narrow.measures == jail.measures
+    assert len(list(tmp_path.iterdir())) == 1

@@ -47,9 +47,9 @@ def sealed_by(vault: KeyServer, *more: str, **variables: str) -> bytes:
     return content
 
 
-def sealed(keys: Sequence[str], form: str = "yaml", **variables: str) -> bytes:
-    """The file, or a line of dotenv, as sops encrypts it for these keys."""
-    plain = (VECTORS / "regex.yaml.plain").read_bytes() if form == "yaml" else b"stringData=x\n"
+def sealed(keys: Sequence[str], form: str = "yaml", plain: bytes = b"", **variables: str) -> bytes:
+    """The file, a line of dotenv, or something else, as sops encrypts it for these keys."""
+    plain = plain or ((VECTORS / "regex.yaml.plain").read_bytes() if form == "yaml" else b"stringData=x\n")
     named = ["--filename-override", "db", "--input-type", form, "--output-type", form]
     command = [build(["sops"])["sops"], "encrypt", *keys, "--encrypted-regex", "^(data|stringData)$", *named]
     return subprocess.run(command, input=plain, env={"PATH": "", **variables}, capture_output=True, check=True).stdout
@@ -106,6 +106,13 @@ def test_a_key_of_aws_is_asked_for_with_a_copy_of_the_credentials(by_program: By
 
     assert PASSWORD in opened.values
     assert vault.asked == ["TrentService.Decrypt"]
+
+
+def test_a_value_that_takes_six_times_its_room_in_print_is_no_larger(by_program: ByProgram, vault: KeyServer, token):
+    value = "<" * 400_000
+    content = sealed(["--hc-vault-transit", vault.key], plain=f"data: {value}\n".encode(), VAULT_TOKEN=TOKEN)
+
+    assert by_program(serviced(token, vault.key), "db.yaml", content=content).values == {value}
 
 
 def test_r18_a_service_that_refuses_is_told_and_asked_once(by_program: ByProgram, vault: KeyServer, tmp_path):

@@ -119,6 +119,15 @@ def test_r18_a_pgp_key_with_a_passphrase_is_told_as_such(by_program: ByProgram, 
     assert "decryption.pgpKeyFiles" in problem.hint
 
 
+def test_a_key_that_is_gigabytes_when_unpacked_ends_sops_and_nothing_else(by_program: ByProgram):
+    """``bomb.asc`` is 1.5 GB of nothing, encrypted to the environment's own key."""
+    (indent,) = re.findall(r"( +)-----BEGIN PGP", ONLY)
+    bomb = "\n".join(f"{indent}{line}".rstrip() for line in (PGP / "bomb.asc").read_text().splitlines())
+    content = re.sub(r" +-----BEGIN PGP.*?END PGP MESSAGE-----", bomb, ONLY, flags=re.DOTALL).encode()
+
+    assert by_program.refusal(keyed(pgp=PGP_KEYS), "only.yaml", content=content).code == "RENDER_KILLED"
+
+
 def fingerprint(name: str) -> str:
     return re.findall(r"fp: (\w+)", (PGP / name).read_text())[0]
 

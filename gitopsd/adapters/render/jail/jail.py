@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import resource
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -43,6 +44,12 @@ class Jail:
             self._home = Home(base)
         self._memory, memory = _memory_home(self._home)
         self.measures = (*_probe(bounds), memory)
+
+    def within(self, bounds: Bounds) -> Jail:
+        """Return the same jail with other bounds."""
+        other = copy(self)
+        other._bounds = bounds  # noqa: SLF001 - it is one of these itself
+        return other
 
     def run(self, argv: Sequence[str], files: Iterable[tuple[str, bytes]], **given: Unpack[Surroundings]) -> Ran:
         """Run ``argv`` (the first an absolute path) among these files (path, content); a non-zero exit is a value.
