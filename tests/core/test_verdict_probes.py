@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from gitopsd.core.probes import HttpProbe, JobProbe, Pace, Probed, ProbeState, question_of
+from gitopsd.core.probes import HttpProbe, JobProbe, Pace, Probed, ProbeState, PrometheusProbe, question_of
 from gitopsd.core.record import Trigger
 from gitopsd.core.settings import Settings
 from gitopsd.core.verdict import Outcome, examine, judge
@@ -17,6 +17,7 @@ WEB = ref("Deployment", "web")
 HTTP = HttpProbe(name="http web:80/", service="web", port="80")
 METRIC = HttpProbe(name="second", service="web", port="80", pace=Pace(failures=1))
 JOB = JobProbe(name="job smoke.yaml", file="smoke.yaml", job=b"{}", pace=Pace(failures=1))
+ERRORS = PrometheusProbe(name="errors", query="rate(errors_total[2m])", maximum=0.5)
 PASS, FAIL, PENDING, UNKNOWN = ProbeState.PASS, ProbeState.FAIL, ProbeState.PENDING, ProbeState.UNKNOWN
 
 
@@ -168,6 +169,21 @@ def test_on_the_way_back_no_job_counts(trigger, state):
     back = looked(10, said(state, probe=JOB), probes=(JOB,), trigger=trigger)
 
     assert back.outcome is Outcome.HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("trigger", "seconds", "expected"),
+    [
+        (Trigger.COMMIT, 60, Outcome.FAILED),
+        (Trigger.REVERT, 60, Outcome.PROGRESSING),
+        (Trigger.ROLLBACK, 299, Outcome.PROGRESSING),
+        (Trigger.REVERT, 300, Outcome.FAILED),
+    ],
+)
+def test_on_the_way_back_a_query_that_still_tells_of_the_bad_commit_has_until_the_deadline(trigger, seconds, expected):
+    told = said(FAIL, 50, probe=ERRORS, in_a_row=5)
+
+    assert looked(seconds, told, probes=(ERRORS,), trigger=trigger).outcome is expected
 
 
 def test_without_a_rollout_nothing_fails_and_everything_is_told():
