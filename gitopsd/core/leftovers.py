@@ -58,8 +58,7 @@ def _handed_over(found: LiveObject) -> bool:
 
 
 def _why_not(found: LiveObject, item: Item, target: Target, desired: Desired) -> tuple[str, str] | None:
-    heir = target.others.wants.get(found.ref)
-    if heir:
+    if heir := target.others.heir_of(found.ref):
         return "HANDOVER_PENDING", f"waits for environment {heir} to take it over"
     if silent := target.others.may_be_wanted_by(found.ref):
         return "HANDOVER_UNCLEAR", f"environment {silent} may want it, and what that wants cannot be read now"

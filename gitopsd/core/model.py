@@ -314,25 +314,39 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What an environment has said that it wants, and of which commit."""
+
+    environment: Environment
+    refs: frozenset[ObjectRef]
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Others:
-    """What the other environments want at this moment; ``known`` are the ones that have said so since we started.
+    """What the other environments want at this moment; ``claims`` are of the ones that have said so since we started.
 
     ``silent`` are the ones that have not said it yet, or of another commit of the same repository.
-    ``ready`` are the ones that are at what Git wants of them, kept.
+    ``ready`` are the ones that are at what Git wants of them, kept. Each is known by its apply set: an environment of
+    another gitopsd may have the same name.
     """
 
-    wants: Mapping[ObjectRef, str] = field(default_factory=dict)
-    known: frozenset[str] = frozenset()
+    claims: tuple[Claim, ...] = ()
     silent: tuple[Environment, ...] = ()
     ready: frozenset[str] = frozenset()
 
-    def gave_up(self, ref: ObjectRef, environment: str) -> bool:
+    def gave_up(self, ref: ObjectRef, apply_set: str) -> bool:
         """Return whether that environment surely wants the object no more."""
-        return environment in self.known and self.wants.get(ref) != environment
+        return any(one.environment.apply_set == apply_set and ref not in one.refs for one in self.claims)
 
-    def may_still_want(self, ref: ObjectRef, environment: str) -> bool:
+    def may_still_want(self, ref: ObjectRef, apply_set: str) -> bool:
         """Return whether that environment wants the object, or has yet to say that it does not."""
-        return self.wants.get(ref) == environment or any(one.name == environment for one in self.silent)
+        wanting = (one.environment for one in self.claims if ref in one.refs)
+        return any(one.apply_set == apply_set for one in (*wanting, *self.silent))
+
+    def heir_of(self, ref: ObjectRef) -> str:
+        """Name an environment that wants the object; empty when none does."""
+        return next((one.environment.name for one in self.claims if ref in one.refs), "")
 
     def may_be_wanted_by(self, ref: ObjectRef) -> str:
         """Name an environment that may want the object and cannot say so now; empty when there is none."""

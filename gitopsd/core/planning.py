@@ -162,9 +162,8 @@ class _Planner:
         """Whether an object of somebody else may become ours: handed over, asked for, or ours all along."""
         intents, others = intents_of(manifest), self.target.others
         if live.owner.startswith("environment "):
-            environment = live.owner.removeprefix("environment ")
-            asked_for = intents.adopt and not others.may_still_want(manifest.ref, environment)
-            return asked_for or others.gave_up(manifest.ref, environment)
+            asked_for = intents.adopt and not others.may_still_want(manifest.ref, live.part_of)
+            return asked_for or others.gave_up(manifest.ref, live.part_of)
         only_lost_its_marks = live.owner.startswith("nobody") and bool(item.uid) and item.uid == live.uid
         return only_lost_its_marks or manifest.ref.kind == "Namespace" or intents.adopt
 
@@ -263,11 +262,14 @@ def _is_known(manifest: Manifest, live: LiveObject, item: Item) -> bool:
 
 
 def _claimed(manifest: Manifest, live: LiveObject) -> Problem:
+    hint = 'remove it there, or put the annotation gitopsd.dev/adopt: "true" on the manifest to take it over'
+    if intents_of(manifest).adopt:
+        hint = "remove it there; it is taken over once that environment, at the same commit, says it wants it no more"
     return Problem(
         code="OWNERSHIP_CONFLICT" if live.owner.startswith("environment ") else "ADOPTION_REFUSED",
         stage=Stage.PLAN,
         message=f"exists already and belongs to {live.owner}",
-        hint='remove it there, or put the annotation gitopsd.dev/adopt: "true" on the manifest to take it over',
+        hint=hint,
         ref=str(manifest.ref),
         file=manifest.origin.file,
         line=manifest.origin.line,

@@ -5,21 +5,14 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from gitopsd.core.model import Environment, ObjectRef, Others
-
-
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    environment: Environment
-    refs: frozenset[ObjectRef]
-    revision: str
+from gitopsd.core.model import Claim, Environment, ObjectRef, Others
 
 
 @dataclass(eq=False)
 class LocalClaims:
     """See ``ports.Claims``."""
 
-    _said: dict[str, _Claim] = field(default_factory=dict)
+    _said: dict[str, Claim] = field(default_factory=dict)
     _awaited: dict[str, Environment] = field(default_factory=dict)
     _ready: frozenset[str] = frozenset()
     _has_news: bool = False
@@ -33,18 +26,17 @@ class LocalClaims:
 
     def exchange(self, environment: Environment, refs: frozenset[ObjectRef], revision: str) -> Others:
         """Say what this environment wants; return what the others want."""
-        claim = _Claim(environment, refs, revision)
+        claim = Claim(environment=environment, refs=refs, revision=revision)
         with self._lock:
             self._has_news = self._has_news or self._said.get(environment.name) != claim
             self._said[environment.name] = claim
             self._awaited.pop(environment.name, None)
-            others = {name: said for name, said in self._said.items() if name != environment.name}
+            others = tuple(said for name, said in self._said.items() if name != environment.name)
             return Others(
-                wants={ref: name for name, said in others.items() for ref in said.refs},
-                known=frozenset(others),
+                claims=others,
                 silent=(
                     *self._awaited.values(),
-                    *(said.environment for said in others.values() if _is_old(said, claim)),
+                    *(said.environment for said in others if _is_old(said, claim)),
                 ),
                 ready=self._ready,
             )
@@ -68,6 +60,6 @@ class LocalClaims:
             self._ready -= {environment}
 
 
-def _is_old(said: _Claim, now: _Claim) -> bool:
+def _is_old(said: Claim, now: Claim) -> bool:
     """Whether it was said of another commit of the same repository: an object may have moved with one of the two."""
     return said.environment.source == now.environment.source and said.revision != now.revision

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gitopsd.core.leftovers import sort_out
-from gitopsd.core.model import Environment, Health, HealthStatus, Item, Others
+from gitopsd.core.model import Claim, Environment, Health, HealthStatus, Item, Others
 from gitopsd.core.plan import Prune
 from gitopsd.core.record import Record, Trigger
 from gitopsd.core.settings import PruneSettings, Settings
@@ -45,7 +45,8 @@ def test_a_leftover_that_another_environment_owns_by_now_is_forgotten_and_not_de
 
 
 def test_a_leftover_that_another_environment_wants_waits_for_its_heir():
-    claimed = replace(TARGET, others=Others(wants={OLD.ref: "production"}, known=frozenset({"production"})))
+    production = Environment(name="production", source="git", path="production")
+    claimed = replace(TARGET, others=Others(claims=(Claim(environment=production, refs=frozenset({OLD.ref})),)))
 
     assert why(leftovers(found(OLD.ref), claimed)) == ["HANDOVER_PENDING"]
 

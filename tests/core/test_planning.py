@@ -10,6 +10,7 @@ import pytest
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.model import (
     Accepted,
+    Claim,
     Deferred,
     Environment,
     Health,
@@ -31,6 +32,7 @@ REFUSAL = Problem(code="APPLY_INVALID", stage=Stage.VALIDATE, message="no")
 SAME = Accepted({"metadata": {"name": "web"}})
 OTHER = Accepted({"metadata": {"name": "web", "labels": {"a": "b"}}})
 POD = Stuck(ref=ref("Pod", "web-1"), uid="u", resource_version="7")
+RIVAL = Environment(name="rival", source="git", path="rival", apply_set="theirs")
 KNOWN = Record(inventory=inventory(WEB), current="new")
 
 
@@ -38,6 +40,14 @@ def plan(what=WEB, seen=None, record=KNOWN, trigger=Trigger.COMMIT, **target):
     wanted = desired(what)
     aim = Target(digest="new", trigger=trigger, desired=wanted, proven=True, **target)
     return make_plan(aim, wanted, live(seen or sight(what.ref)), record, NOON)
+
+
+def claims(*wanted):
+    return Others(claims=(Claim(environment=RIVAL, refs=frozenset(wanted)),))
+
+
+def of_rival(who):
+    return Sight(ref=who, live=found(who, owner="environment rival", part_of=RIVAL.apply_set), preview=OTHER)
 
 
 def only_change(made):
@@ -125,25 +135,33 @@ def test_our_own_object_that_lost_its_marks_is_drift():
     assert only_change(plan(seen=seen)).cause is Cause.DRIFT
 
 
-def test_what_another_followed_environment_wants_is_not_adopted_from_it():
-    asking = manifest("Deployment", "web", annotations={"gitopsd.dev/adopt": "true"})
-    seen = Sight(ref=asking.ref, live=found(asking.ref, owner="environment rival"), preview=OTHER)
-    others = Others(wants={asking.ref: "rival"}, known=frozenset({"rival"}))
-
-    assert [problem.code for problem in plan(asking, seen, Record(), others=others).conflicts] == ["OWNERSHIP_CONFLICT"]
+ASKING = manifest("Deployment", "web", annotations={"gitopsd.dev/adopt": "true"})
 
 
-def test_what_another_followed_environment_may_want_is_not_adopted_before_it_said():
-    asking = manifest("Deployment", "web", annotations={"gitopsd.dev/adopt": "true"})
-    seen = Sight(ref=asking.ref, live=found(asking.ref, owner="environment rival"), preview=OTHER)
-    rival = Environment(name="rival", source="git", path="rival")
+@pytest.mark.parametrize(
+    "others",
+    [pytest.param(claims(ASKING.ref), id="it says so"), pytest.param(Others(silent=(RIVAL,)), id="it has yet to say")],
+)
+def test_what_another_followed_environment_may_want_is_not_adopted_from_it(others):
+    (problem,) = plan(ASKING, of_rival(ASKING.ref), Record(), others=others).conflicts
 
-    unsaid = plan(asking, seen, Record(), others=Others(silent=(rival,)))
-    said_no = plan(asking, seen, Record(), others=Others(known=frozenset({"rival"})))
-    nobody_of_ours = plan(asking, seen, Record(), others=Others())
+    assert problem.code == "OWNERSHIP_CONFLICT"
+    assert "gitopsd.dev/adopt" not in problem.hint
 
-    assert [problem.code for problem in unsaid.conflicts] == ["OWNERSHIP_CONFLICT"]
-    assert only_change(said_no).cause is only_change(nobody_of_ours).cause is Cause.ADOPTION
+
+@pytest.mark.parametrize(
+    "others",
+    [pytest.param(claims(), id="it says so"), pytest.param(Others(), id="it is none that we follow")],
+)
+def test_what_no_followed_environment_wants_is_adopted(others):
+    assert only_change(plan(ASKING, of_rival(ASKING.ref), Record(), others=others)).cause is Cause.ADOPTION
+
+
+def test_an_environment_of_another_gitopsd_has_given_up_nothing_whatever_ours_of_that_name_says():
+    theirs = replace(RIVAL, apply_set="of another gitopsd")
+    made = plan(WEB, of_rival(WEB.ref), Record(), others=Others(claims=(Claim(environment=theirs, refs=frozenset()),)))
+
+    assert [problem.code for problem in made.conflicts] == ["OWNERSHIP_CONFLICT"]
 
 
 @pytest.mark.parametrize(
@@ -268,13 +286,9 @@ def test_a_namespace_that_nobody_claims_is_shared_by_nature():
 
 
 def test_an_object_is_taken_over_from_an_environment_that_gave_it_up():
-    seen = Sight(ref=WEB.ref, live=found(WEB.ref, owner="environment old-home"), preview=OTHER)
-
-    waiting = plan(seen=seen, record=Record(), others=Others())
-    refused = plan(
-        seen=seen, record=Record(), others=Others(wants={WEB.ref: "old-home"}, known=frozenset({"old-home"}))
-    )
-    taken = plan(seen=seen, record=Record(), others=Others(known=frozenset({"old-home"})))
+    waiting = plan(seen=of_rival(WEB.ref), record=Record(), others=Others())
+    refused = plan(seen=of_rival(WEB.ref), record=Record(), others=claims(WEB.ref))
+    taken = plan(seen=of_rival(WEB.ref), record=Record(), others=claims())
 
     assert (waiting.changes, refused.changes) == ((), ())
     assert only_change(taken).cause is Cause.ADOPTION

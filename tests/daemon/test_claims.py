@@ -10,7 +10,7 @@ WEB = ref("Deployment", "web")
 
 
 def environment(name: str) -> Environment:
-    return Environment(name=name, source="git", path=f"environments/{name}")
+    return Environment(name=name, source="git", path=f"environments/{name}", apply_set=f"set-{name}")
 
 
 def test_the_others_are_told_apart_from_oneself():
@@ -19,8 +19,8 @@ def test_the_others_are_told_apart_from_oneself():
 
     others = claims.exchange(environment("b"), frozenset(), "1")
 
-    assert (others.wants, others.known) == ({WEB: "a"}, {"a"})
-    assert claims.exchange(environment("a"), frozenset({WEB}), "1").wants == {}
+    assert (others.heir_of(WEB), [one.environment.name for one in others.claims]) == ("a", ["a"])
+    assert claims.exchange(environment("a"), frozenset({WEB}), "1").heir_of(WEB) == ""
 
 
 def test_who_has_not_said_anything_has_given_up_nothing():
@@ -30,7 +30,18 @@ def test_who_has_not_said_anything_has_given_up_nothing():
     claims.exchange(environment("a"), frozenset(), "1")
     after = claims.exchange(environment("b"), frozenset(), "1")
 
-    assert (before.gave_up(WEB, "a"), after.gave_up(WEB, "a")) == (False, True)
+    assert (before.gave_up(WEB, "set-a"), after.gave_up(WEB, "set-a")) == (False, True)
+
+
+def test_who_wants_what_a_third_one_wants_as_well_has_not_given_it_up():
+    claims = LocalClaims()
+    claims.exchange(environment("a"), frozenset({WEB}), "1")
+    claims.exchange(environment("c"), frozenset({WEB}), "1")
+
+    others = claims.exchange(environment("b"), frozenset({WEB}), "1")
+
+    assert [others.gave_up(WEB, f"set-{name}") for name in "ac"] == [False, False]
+    assert [others.may_still_want(WEB, f"set-{name}") for name in "ac"] == [True, True]
 
 
 def test_who_has_not_spoken_yet_is_silent():
@@ -75,7 +86,7 @@ def test_who_is_forgotten_wants_nothing_and_is_not_ready():
 
     others = claims.exchange(environment("b"), frozenset(), "1")
 
-    assert (others.wants, others.known, others.ready) == ({}, frozenset(), frozenset())
+    assert (others.claims, others.ready) == ((), frozenset())
 
 
 def test_who_is_no_longer_ready_is_not_ready():
