@@ -17,7 +17,7 @@ from loguru import logger
 
 from gitopsd.config import literal
 from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Unstick, Watch
-from gitopsd.core.errors import GitopsdError, Problem, SourceError, Stage, Superseded
+from gitopsd.core.errors import ClusterError, GitopsdError, Problem, SourceError, Stage, Superseded
 from gitopsd.core.model import Environment
 from gitopsd.core.passes import Pass
 from gitopsd.daemon.board import Board
@@ -59,6 +59,7 @@ class Engine:
 
     def start(self) -> None:
         """Start the workers; everything begins with a fetch of every source."""
+        self._expect_all()
         passes = [(f"pass-{number}", self.queue, self._pass) for number in range(self.house.config.workers)]
         fetches = [(f"fetch-{name}", self.fetches, self._fetch) for name in self.house.sources]
         for name, queue, deed in (*passes, *fetches):
@@ -91,6 +92,12 @@ class Engine:
         self._term += 1
         for name in self.house.sources:
             self.fetches.wake(name)
+
+    def _expect_all(self) -> None:
+        """Know of whoever will say what it wants, before anybody asks: a source may be long in coming."""
+        for name in self.house.sources:
+            for environment in literal(self.house.config, name):
+                self.house.claims.expect(environment)
 
     def _work(self, queue: WakeQueue, deed: Callable[[str], None]) -> None:
         while (key := queue.take()) is not None:
@@ -239,7 +246,9 @@ class Engine:
         if isinstance(error, Superseded):
             return RETRY_MIN_S
         if not getattr(error, "retry", False):
-            return self.house.config.poll_s(self.environments[name].source)
+            # Nobody tells us that a right was given; and what rolls out meanwhile has a deadline.
+            most_s = RETRY_MAX_S if isinstance(error, ClusterError) else float("inf")
+            return min(self.house.config.poll_s(self.environments[name].source), most_s)
         return float(min(RETRY_MAX_S, RETRY_MIN_S * 2 ** min(count - 1, 10)))
 
     def _show(self, name: str, problems: tuple[Problem, ...], error: Exception) -> int:
