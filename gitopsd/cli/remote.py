@@ -1,6 +1,7 @@
 """Asks a running daemon for its status, over HTTP, with a deadline and a bound.
 
-A token goes to the address that was named and to no other: redirects are not followed.
+A token goes to the address that was named and to no other: redirects are not followed, and a proxy is used only for
+``https``, of which it sees nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener, getproxies
 
 from gitopsd.core.errors import ClusterError, ConfigError, Problem, Stage
 from gitopsd.core.model import Body
@@ -31,9 +32,6 @@ class _Nowhere(HTTPRedirectHandler):
         """Say that there is nothing to follow."""
 
 
-_opener = build_opener(_Nowhere)
-
-
 def ask(server: str, environment: str, token_file: Path | None = None) -> Body:
     """Return the status of one environment, or of all when none is named.
 
@@ -49,7 +47,7 @@ def ask(server: str, environment: str, token_file: Path | None = None) -> Body:
     if token_file:
         request.add_unredirected_header("Authorization", f"Bearer {_token(token_file)}")
     try:
-        with _opener.open(request, timeout=DEADLINE_S) as answer:
+        with _opener().open(request, timeout=DEADLINE_S) as answer:
             found = json.loads(answer.read(ANSWER_BYTES_MAX))
     except HTTPError as error:
         raise _refused(error, server, environment) from error
@@ -61,6 +59,11 @@ def ask(server: str, environment: str, token_file: Path | None = None) -> Body:
         hint = "name the address of gitopsd itself"
         raise ClusterError(_problem("DAEMON_UNREACHABLE", f"{server} gave something else than a status", "", hint))
     return found
+
+
+def _opener() -> OpenerDirector:
+    blind = {scheme: proxy for scheme, proxy in getproxies().items() if scheme == "https"}
+    return build_opener(_Nowhere, ProxyHandler(blind))
 
 
 def _token(file: Path) -> str:

@@ -76,6 +76,17 @@ def test_a_token_is_taken_nowhere_else(token, capsys):
     assert "answered 302" in capsys.readouterr().err
 
 
+def test_a_proxy_that_could_read_the_token_is_not_used(token, monkeypatch):
+    with daemon({}) as proxy, daemon({f"Bearer {TOKEN}": 200}) as server:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.server_port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+
+        assert asked(server, "--token-file", str(token)) == 0
+        assert proxy.shown == []
+
+
 @pytest.mark.parametrize("content", [None, b"", b"two\nlines", b"\xff\xfe"], ids=["none", "empty", "lines", "bytes"])
 def test_what_is_no_token_is_shown_to_nobody(token, content, capsys):
     token.unlink()
