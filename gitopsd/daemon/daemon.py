@@ -227,6 +227,8 @@ class Daemon:
         self._house.store.invalidate()
         if leads:
             self._engine.take_over()
+        else:
+            self._engine.step_down()
 
     def _not_alive(self) -> str:
         """Say that the scheduler is stuck, if it is."""

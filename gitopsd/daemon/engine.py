@@ -93,6 +93,12 @@ class Engine:
         for name in self.house.sources:
             self.fetches.wake(name)
 
+    def step_down(self) -> None:
+        """Show at once what the records say, and count nothing as fetched: another may lead now."""
+        self._term += 1
+        for name in self.environments:
+            self.queue.wake(name)
+
     def _expect_all(self) -> None:
         """Know of whoever will say what it wants, before anybody asks: a source may be long in coming."""
         for name in self.house.sources:
@@ -113,7 +119,8 @@ class Engine:
         source, poll_s = self.house.sources[name], self.house.config.poll_s(name)
         # Re-armed first: the scheduler's clock may step, ours does not.
         self.fetches.wake(name, poll_s * 1.5)
-        began, term = time.monotonic(), self._term
+        # What is fetched before we lead is nothing to begin with, however soon after it we do.
+        began, term, counts = time.monotonic(), self._term, self.house.fence.is_open
         news_s = 0.0
         try:
             if source.fetch().changed:
@@ -125,7 +132,8 @@ class Engine:
         with self._following:
             self._follow(name)
             self._asked.add(name)
-            self._fetched[name] = term
+            if counts:
+                self._fetched[name] = term
         for environment in self.environments.values():
             if environment.source == name:
                 self.house.times.add(environment.name, "fetch", news_s)

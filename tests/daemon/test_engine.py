@@ -8,8 +8,10 @@ import pytest
 
 from gitopsd.config import Config, literal
 from gitopsd.core.errors import ClusterError, Problem, RenderError, Stage
+from gitopsd.core.status.view import SourceView
 from gitopsd.daemon.claims import LocalClaims
 from gitopsd.daemon.engine import RETRY_MAX_S, RETRY_MIN_S, Engine
+from gitopsd.daemon.meter import StageTimes
 from tests.fakes.clock import FakeClock
 
 NO = Problem(code="NO", stage=Stage.APPLY, message="no")
@@ -26,8 +28,18 @@ CONFIG = Config(
 @pytest.fixture
 def engine():
     """One that follows ``quick``, and whose sources never answer."""
-    sources = dict.fromkeys(("quick", "slow"))
-    made = Engine(SimpleNamespace(config=CONFIG, sources=sources, claims=LocalClaims(), clock=FakeClock()))
+    sources = dict.fromkeys(("quick", "slow"), SimpleNamespace(fetch=lambda: SimpleNamespace(changed=False)))
+    house = SimpleNamespace(
+        config=CONFIG,
+        sources=sources,
+        claims=LocalClaims(),
+        clock=FakeClock(),
+        fence=SimpleNamespace(is_open=True),
+        times=StageTimes(),
+        environments_of=lambda source: literal(CONFIG, source),
+        source_view=lambda name, poll_s: SourceView(name=name, url="", ref="main"),
+    )
+    made = Engine(house)
     made.environments = {one.name: one for one in literal(CONFIG, "quick")}
     for one in made.environments.values():
         made.board.follow(one)
@@ -48,6 +60,38 @@ def engine():
 )
 def test_after_a_pass_that_could_not_know_it_is_looked_again(engine, error, seconds):
     assert engine._could_not("web", (NO,), error) == seconds
+
+
+def test_what_a_standby_fetched_is_nothing_to_begin_a_term_with(engine):
+    """The clock may open the fence a moment before anybody is told of it."""
+    engine.house.fence.is_open = False
+    engine._fetch("quick")
+    engine.house.fence.is_open = True
+    engine._pass("web")
+
+    assert engine.board.environments["web"].problems == ()
+
+
+def test_what_was_fetched_before_a_term_ended_is_nothing_to_begin_another_with(engine):
+    engine._fetch("quick")
+    engine.step_down()
+    engine._pass("web")
+
+    assert engine.board.environments["web"].problems == ()
+
+
+def test_a_fetch_while_leading_was_in_doubt_takes_nothing_away(engine):
+    engine._fetch("quick")
+    engine.house.fence.is_open = False
+    engine._fetch("quick")
+
+    assert engine._fetched == {"quick": 0}
+
+
+def test_who_steps_down_shows_at_once_what_the_records_say(engine):
+    engine.step_down()
+
+    assert engine.queue.depth == 1
 
 
 def test_who_has_not_been_fetched_yet_is_expected_to_say_what_it_wants(engine):
