@@ -315,23 +315,26 @@ class Live:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What an environment has said that it wants, and of which commit."""
+    """What an environment has said that it wants, and of which commit. Who said it first has the smaller ``turn``."""
 
     environment: Environment
     refs: frozenset[ObjectRef]
     revision: str = ""
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Others:
     """What the other environments want at this moment; ``claims`` are of the ones that have said so since we started.
 
+    ``turn`` is when we said what we want, as theirs are.
     ``silent`` are the ones that have not said it yet, or of another commit of the same repository.
     ``ready`` are the ones that are at what Git wants of them, kept. Each is known by its apply set: an environment of
     another gitopsd may have the same name.
     """
 
     claims: tuple[Claim, ...] = ()
+    turn: int = 0
     silent: tuple[Environment, ...] = ()
     ready: frozenset[str] = frozenset()
 
@@ -347,6 +350,11 @@ class Others:
     def heir_of(self, ref: ObjectRef) -> str:
         """Name an environment that wants the object; empty when none does."""
         return next((one.environment.name for one in self.claims if ref in one.refs), "")
+
+    def elder_of(self, ref: ObjectRef) -> str:
+        """Name an environment that said before us that it wants the object; empty when none did."""
+        elders = (one for one in self.claims if ref in one.refs and one.turn < self.turn)
+        return next((one.environment.name for one in elders), "")
 
     def may_be_wanted_by(self, ref: ObjectRef) -> str:
         """Name an environment that may want the object and cannot say so now; empty when there is none."""

@@ -136,6 +136,9 @@ class _Planner:
     def _absent(self, manifest: Manifest, sight: Sight, item: Item) -> _Step:
         if _job_is_over(manifest, item):
             return _Unchanged(apart=True)
+        elder = "" if item.uid else self.target.others.elder_of(manifest.ref)
+        if elder:
+            return _Conflict(_wanted_before(manifest, elder))
         cause = Cause.DRIFT if item.digest == manifest.digest else Cause.NEW
         match sight.preview:
             case Refused(problem):
@@ -270,6 +273,18 @@ def _claimed(manifest: Manifest, live: LiveObject) -> Problem:
         stage=Stage.PLAN,
         message=f"exists already and belongs to {live.owner}",
         hint=hint,
+        ref=str(manifest.ref),
+        file=manifest.origin.file,
+        line=manifest.origin.line,
+    )
+
+
+def _wanted_before(manifest: Manifest, elder: str) -> Problem:
+    return Problem(
+        code="OWNERSHIP_CONFLICT",
+        stage=Stage.PLAN,
+        message=f"environment {elder} wants it as well, and said so first",
+        hint="let one of the two have it",
         ref=str(manifest.ref),
         file=manifest.origin.file,
         line=manifest.origin.line,

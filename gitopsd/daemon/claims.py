@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gitopsd.core.model import Claim, Environment, ObjectRef, Others
 
@@ -16,6 +16,7 @@ class LocalClaims:
     _awaited: dict[str, Environment] = field(default_factory=dict)
     _ready: frozenset[str] = frozenset()
     _has_news: bool = False
+    _turn: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def expect(self, environment: Environment) -> None:
@@ -26,20 +27,28 @@ class LocalClaims:
 
     def exchange(self, environment: Environment, refs: frozenset[ObjectRef], revision: str) -> Others:
         """Say what this environment wants; return what the others want."""
-        claim = Claim(environment=environment, refs=refs, revision=revision)
         with self._lock:
-            self._has_news = self._has_news or self._said.get(environment.name) != claim
-            self._said[environment.name] = claim
+            claim = self._as_said(Claim(environment=environment, refs=refs, revision=revision))
             self._awaited.pop(environment.name, None)
             others = tuple(said for name, said in self._said.items() if name != environment.name)
             return Others(
                 claims=others,
+                turn=claim.turn,
                 silent=(
                     *self._awaited.values(),
                     *(said.environment for said in others if _is_old(said, claim)),
                 ),
                 ready=self._ready,
             )
+
+    def _as_said(self, claim: Claim) -> Claim:
+        """Keep it, with its turn; the same again has the turn that it had."""
+        before = self._said.get(claim.environment.name)
+        if before is None or replace(before, turn=0) != claim:
+            self._turn += 1
+            self._has_news = True
+            self._said[claim.environment.name] = replace(claim, turn=self._turn)
+        return self._said[claim.environment.name]
 
     def take_news(self) -> bool:
         """Return whether anybody has said anything new since this was asked last."""

@@ -14,6 +14,7 @@ from tests.cluster.stage import SOAKLESS, configmap, deployment, phase_is, shown
 pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
 
 WEB, SHARED = deployment("web"), configmap("shared", a="1")
+EITHER = ("staging", "heir")
 ADOPTED = 'gitopsd.dev/adopt: "true"'
 
 
@@ -135,6 +136,20 @@ def test_an_object_of_one_environment_cannot_be_had_by_a_second_one_as_well(two)
     assert written(two, begin) == {}
 
 
+def test_what_two_environments_bring_in_one_commit_is_made_by_one_of_them_once(two):
+    names = [f"both-{number}" for number in range(6)]
+    both = {f"{name}.yaml": configmap(name, a="1") for name in names}
+    files = {f"environments/{each}/{file}": body for each in EITHER for file, body in both.items()}
+    with two.daemon() as daemon:
+        until("both to be known", lambda: _are(daemon, Phase.READY))
+        begin = two.audit.position()
+        commit = two.repository.commit(files, "Both at once")
+        until("one to have them", lambda: commit in (_at(daemon, "staging"), _at(daemon, "heir")))
+        until("the other to be refused", lambda: Phase.FAILED in (phase(shown(daemon, one)) for one in EITHER))
+
+    assert written(two, begin) == {f"patch configmaps/{name}": 1 for name in names}
+
+
 def test_what_somebody_applied_by_hand_is_left_to_them_unless_asked_for(stage):
     by_hand = deployment("web", image="registry.example/hand:1")
     stage.kubectl("apply", "-f", "-", stdin=by_hand)
@@ -214,7 +229,7 @@ def _names(view) -> set[str]:
 
 
 def _are(daemon, wanted: Phase) -> bool:
-    return all(phase_is(daemon, wanted, name)() for name in ("staging", "heir"))
+    return all(phase_is(daemon, wanted, name)() for name in EITHER)
 
 
 def _at(daemon, name: str) -> str:

@@ -33,6 +33,7 @@ SAME = Accepted({"metadata": {"name": "web"}})
 OTHER = Accepted({"metadata": {"name": "web", "labels": {"a": "b"}}})
 POD = Stuck(ref=ref("Pod", "web-1"), uid="u", resource_version="7")
 RIVAL = Environment(name="rival", source="git", path="rival", apply_set="theirs")
+HAD = Record(inventory={WEB.ref: Item(uid="u", digest="older", born="old")}, current="new")
 KNOWN = Record(inventory=inventory(WEB), current="new")
 
 
@@ -162,6 +163,22 @@ def test_an_environment_of_another_gitopsd_has_given_up_nothing_whatever_ours_of
     made = plan(WEB, of_rival(WEB.ref), Record(), others=Others(claims=(Claim(environment=theirs, refs=frozenset()),)))
 
     assert [problem.code for problem in made.conflicts] == ["OWNERSHIP_CONFLICT"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "record", "codes"),
+    [
+        pytest.param(2, 1, Record(), ["OWNERSHIP_CONFLICT"], id="after another one said so: it is that one's"),
+        pytest.param(1, 2, Record(), [], id="before another one said so: it is made"),
+        pytest.param(2, 1, HAD, [], id="after another one, and had it already: it is made again"),
+    ],
+)
+def test_what_is_not_there_and_we_want(ours, theirs, record, codes):
+    others = Others(turn=ours, claims=(Claim(environment=RIVAL, refs=frozenset({WEB.ref}), turn=theirs),))
+    made = plan(seen=sight(WEB.ref, None), record=record, others=others)
+
+    assert [problem.code for problem in made.conflicts] == codes
+    assert bool(made.changes) is not bool(codes)
 
 
 @pytest.mark.parametrize(

@@ -95,3 +95,20 @@ def test_who_is_no_longer_ready_is_not_ready():
     claims.settled("a", is_ready=False)
 
     assert claims.exchange(environment("b"), frozenset(), "1").ready == frozenset()
+
+
+def test_who_said_first_that_it_wants_an_object_is_the_elder_for_as_long_as_it_says_the_same():
+    claims = LocalClaims()
+    first = claims.exchange(environment("a"), frozenset({WEB}), "1")
+    second = claims.exchange(environment("b"), frozenset({WEB}), "1")
+    again = claims.exchange(environment("a"), frozenset({WEB}), "1")
+
+    assert (first.elder_of(WEB), second.elder_of(WEB), again.elder_of(WEB)) == ("", "a", "")
+
+
+def test_who_says_something_else_gives_up_its_turn():
+    claims = LocalClaims()
+    claims.exchange(environment("a"), frozenset({WEB}), "1")
+    claims.exchange(environment("b"), frozenset({WEB}), "1")
+
+    assert claims.exchange(environment("a"), frozenset({WEB}), "2").elder_of(WEB) == "b"
