@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from urllib.request import Request, urlopen
 
 import pytest
@@ -19,7 +20,7 @@ from rig.faults import cut
 from rig.pytest_plugin import TestCluster
 from rig.waiting import wait_for
 from tests.e2e.followed import Json
-from tests.e2e.gate import gate
+from tests.e2e.gate import Gate, gate
 from tests.e2e.installed import CHART, HOME, READY_S, RELEASE, SHOP, Installation, installation
 from tests.e2e.lives import LEASE, PODS, await_leader, by_pod, each, holders, leader, strike, tell_to_end, writes
 from tests.e2e.wares import ITEMS, all_at, items, settings, tell_ready, versions, web
@@ -27,6 +28,7 @@ from tests.e2e.wares import ITEMS, all_at, items, settings, tell_ready, versions
 pytestmark = [pytest.mark.kubelet, pytest.mark.timeout(600)]
 
 LEASE_S = 15.0
+FETCH_S = 60.0
 # Where the forge's pod listens.
 FORGE_PORT = 8443
 ALL = {f"patch item-{number:02}": 1 for number in range(ITEMS)} | {"patch web": 1}
@@ -51,7 +53,7 @@ def test_killed_in_the_middle_of_an_apply_the_next_pod_writes_the_rest_and_nothi
     first = await_leader(made)
     with gate(made, lets=10) as middle:
         commit = made.commit(items("2") | web("2"), "Everything anew")
-        middle.await_middle()
+        reach_the_middle(made, middle, first, begin)
         strike(made, first)
         made.kill(first)
         second = await_leader(made, other_than=first)
@@ -154,8 +156,10 @@ def test_cut_off_from_the_api_server_it_leads_no_more_says_so_and_puts_nothing_b
 def test_cut_off_from_git_it_says_that_what_it_knows_is_old_and_keeps_that_true(made: Installation, begin: int) -> None:
     head, before = made.repository.head(), versions(made)
     with cut(made.cluster.powers(), FORGE_PORT, "refused"):
-        stale = wait_for("it to say so", lambda: error_in(made.ask("/status", made.person())[1]), every_s=0.5)
-        assert stale["code"] == "GIT_UNREACHABLE"
+        # A fetch that was under way hears nothing any more, and has a minute.
+        ask = partial(made.ask, "/status", made.person())
+        stale = wait_for("it to say so", lambda: error_in(ask()[1]), deadline_s=FETCH_S + LEASE_S, every_s=0.5)
+        assert stale["code"] in ("GIT_UNREACHABLE", "GIT_TIMEOUT")
         made.api.delete(f"/api/v1/namespaces/{SHOP}/configmaps/item-01")
         wait_for("what was deleted by hand to be back", lambda: versions(made) == before)
         newer = made.commit(items("6"), "Nobody hears of this")
@@ -190,7 +194,7 @@ def test_of_two_replicas_the_other_finishes_what_the_leader_was_killed_at(made: 
     first = await_leader(made)
     with gate(made, lets=10) as middle:
         commit = made.commit(items("8") | web("8"), "Everything anew")
-        middle.await_middle()
+        reach_the_middle(made, middle, first, begin)
         strike(made, first)
         second = await_leader(made, other_than=first)
         middle.open()
@@ -198,6 +202,12 @@ def test_of_two_replicas_the_other_finishes_what_the_leader_was_killed_at(made: 
     assert versions(made) == all_at("8", web="8")
     assert each(writes(made, begin)) == ALL
     assert by_pod(writes(made, begin)) == {first: 10, second: ITEMS + 1 - 10}
+
+
+def reach_the_middle(made: Installation, middle: Gate, pod: str, begin: int) -> None:
+    """What has passed the gate is not stored yet, and would not be if its sender went now."""
+    middle.await_middle()
+    wait_for("what passed to be stored", lambda: by_pod(writes(made, begin)) == {pod: middle.lets})
 
 
 def become_ready(made: Installation, version: str, commit: str) -> Json:
