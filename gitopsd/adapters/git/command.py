@@ -139,11 +139,23 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     if child.returncode is None:
         # Politely first: git then removes its locks and half-written packs.
         signal_group(child.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(_GRACE_S)
-        signal_group(child.pid, signal.SIGKILL)
-        child.wait()
+        try:
+            _await_end(child.pid)
+        finally:
+            signal_group(child.pid, signal.SIGKILL)
+            child.wait()
     for stream in (child.stdin, child.stdout, child.stderr):
         if stream:
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
+
+
+def _await_end(child: int) -> None:
+    """Give it time to end. It is not reaped: until then its number, which is its group's, is nobody else's."""
+    ended = os.pidfd_open(child)
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(ended, selectors.EVENT_READ)
+            selector.select(_GRACE_S)
+    finally:
+        os.close(ended)

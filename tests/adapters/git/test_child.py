@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -244,6 +245,32 @@ def test_a_child_that_ignores_the_polite_signal_is_killed_with_its_own_children(
         run(["x"], surroundings, Limits(deadline_s=0.3))
 
     assert time.monotonic() - began < 10
+    assert is_gone(str(sleeper))
+
+
+KILLED: list[tuple[int, bool]] = []
+
+
+def _note_kill(event: str, given: tuple[object, ...]) -> None:
+    if event == "os.killpg":
+        group, number = given
+        KILLED.append((int(str(number)), Path(f"/proc/{group}").exists()))
+
+
+sys.addaudithook(_note_kill)
+
+
+@needs_proc
+def test_a_group_is_killed_before_its_number_can_be_anothers_although_its_leader_ended_politely(tmp_path):
+    sleeper = tmp_path / "sleeper"
+    sleeper.symlink_to(shutil.which("sleep"))
+    surroundings = _with_program(tmp_path, f"(trap '' TERM; exec {sleeper} 60) & wait")
+    KILLED.clear()
+
+    with pytest.raises(TookTooLong):
+        run(["x"], surroundings, Limits(deadline_s=0.3))
+
+    assert KILLED == [(signal.SIGTERM, True), (signal.SIGKILL, True)]
     assert is_gone(str(sleeper))
 
 
