@@ -109,9 +109,9 @@ class Cluster(Protocol):
         """Delete what a fresh read still proves to be ours; one answer each. ``gone`` only when NotFound was seen."""
 
     def unstick(self, environment: Environment, pods: Sequence[Stuck]) -> tuple[Applied, ...]:
-        """Delete these pods as they were read, for their controller to make them anew; one answer each.
+        """Delete those that fresh reads still prove to be stuck, for their owner to make them anew; one answer each.
 
-        One that is not as it was read stays, and that is no problem: it is looked at again.
+        Any other stays, and that is no problem: it is looked at again.
         """
 
 

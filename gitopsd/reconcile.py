@@ -239,7 +239,7 @@ def _rollout(look: Look, record: Record) -> Rollout:
 
 
 def _unstick(environment: Environment, pods: Sequence[Stuck], record: Record, ports: Ports) -> Record:
-    """The rollout is the intent, and was saved as it began; each pod goes as it was seen, or stays."""
+    """The rollout is the intent, and was saved as it began; each pod goes if it is stuck even now, or stays."""
     _raise_for(ports.cluster.unstick(environment, pods))
     return record
 

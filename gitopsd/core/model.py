@@ -205,11 +205,13 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stuck:
-    """A pod of an older revision that its controller never replaces by itself, exactly as it was read."""
+    """A pod of an older revision that its owner never replaces by itself, and whose that is, as both were read."""
 
     ref: ObjectRef
     uid: str
     resource_version: str
+    owner: ObjectRef
+    owner_uid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

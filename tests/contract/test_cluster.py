@@ -38,7 +38,12 @@ class World(Protocol):
     def make_by_hand(self, ref: ObjectRef) -> None: ...
     def delete(self, ref: ObjectRef) -> None: ...
     def lose(self) -> None: ...
-    def make_pod(self, name: str) -> Stuck: ...
+    def make_stuck(self, name: str) -> Stuck: ...
+    def bring_up(self, pod: Stuck) -> None: ...
+    def change_owner(self, pod: Stuck) -> None: ...
+    def make_newest(self, pod: Stuck) -> None: ...
+    def delete_pod(self, pod: Stuck) -> None: ...
+    def delete_owner(self, pod: Stuck) -> None: ...
     def has_pod(self, pod: Stuck) -> bool: ...
 
 
@@ -59,11 +64,23 @@ class FakeWorld:
     def lose(self):
         self.cluster.down = True
 
-    def make_pod(self, name):
-        ref = ObjectRef("", "Pod", self.namespace, name)
-        self.cluster.put(ref, {})
-        made = self.cluster.objects[ref]
-        return Stuck(ref=ref, uid=made.uid, resource_version=str(made.version))
+    def make_stuck(self, name):
+        owner, pod = stuck_refs(self.namespace, name)
+        self.cluster.put(owner, {})
+        self.cluster.put(pod, {})
+        self.cluster.held_up_by[owner] = pod
+        return stuck(owner, self.cluster.objects[owner].uid, pod, self.cluster.objects[pod].uid)
+
+    def bring_up(self, pod):
+        del self.cluster.held_up_by[pod.owner]
+
+    change_owner = make_newest = bring_up
+
+    def delete_pod(self, pod):
+        self.delete(pod.ref)
+
+    def delete_owner(self, pod):
+        self.delete(pod.owner)
 
     def has_pod(self, pod):
         return pod.ref in self.cluster.objects
@@ -92,19 +109,66 @@ class RealWorld:
     def lose(self):
         self.cluster.stop()
 
-    def make_pod(self, name):
-        body = {"metadata": {"name": name}, "spec": {"containers": [{"name": "app", "image": "rig.test/none"}]}}
-        body["spec"]["automountServiceAccountToken"] = False
-        made = self.api.create(self._pods, {"apiVersion": "v1", "kind": "Pod", **body})["metadata"]
-        ref = ObjectRef("", "Pod", self.namespace, name)
-        return Stuck(ref=ref, uid=made["uid"], resource_version=made["resourceVersion"])
+    def make_stuck(self, name):
+        """A StatefulSet as its controller leaves it while it waits for its only pod, of a revision that was left."""
+        owner, pod = stuck_refs(self.namespace, name)
+        made = self.api.create(self._path_of(owner).rpartition("/")[0], stateful_set(name))["metadata"]
+        self._say(owner, observedGeneration=1, replicas=1, currentRevision="first", updateRevision="first")
+        below = self.api.create(self._path_of(pod).rpartition("/")[0], pod_of(made, "bad"))["metadata"]
+        return stuck(owner, made["uid"], pod, below["uid"])
+
+    def bring_up(self, pod):
+        self._say(pod.ref, phase="Running", conditions=[{"type": "Ready", "status": "True"}])
+
+    def change_owner(self, pod):
+        self._merge(self._path_of(pod.owner), {"spec": {"template": {"metadata": {"annotations": {"by": "hand"}}}}})
+
+    def make_newest(self, pod):
+        self.change_owner(pod)
+        self._say(pod.owner, observedGeneration=2, updateRevision="bad")
+
+    def delete_pod(self, pod):
+        self.api.delete(self._path_of(pod.ref), {"gracePeriodSeconds": 0})
+
+    def delete_owner(self, pod):
+        self.api.delete(self._path_of(pod.owner), {"propagationPolicy": "Orphan"})
 
     def has_pod(self, pod):
-        return bool(self.api.find(f"{self._pods}/{pod.ref.name}"))
+        return bool(self.api.find(self._path_of(pod.ref)))
 
-    @property
-    def _pods(self):
-        return f"/api/v1/namespaces/{self.namespace}/pods"
+    def _say(self, ref, **status):
+        self._merge(f"{self._path_of(ref)}/status", {"status": status})
+
+    def _merge(self, path, change):
+        self.api.request("PATCH", path, change, "application/merge-patch+json")
+
+    def _path_of(self, ref):
+        root = f"/apis/{ref.group}/v1" if ref.group else "/api/v1"
+        return f"{root}/namespaces/{ref.namespace}/{ref.kind.lower()}s/{ref.name}"
+
+
+def stuck_refs(namespace, name):
+    return ObjectRef("apps", "StatefulSet", namespace, name), ObjectRef("", "Pod", namespace, f"{name}-0")
+
+
+def stuck(owner, owner_uid, pod, uid):
+    """As it was seen some time ago."""
+    return Stuck(ref=pod, uid=uid, resource_version="1", owner=owner, owner_uid=owner_uid)
+
+
+def stateful_set(name):
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": "rig.test/none"}]}}
+    spec = {"replicas": 1, "serviceName": name, "selector": {"matchLabels": labels}, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name}, "spec": spec}
+
+
+def pod_of(owner, revision):
+    claim = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": owner["name"], "uid": owner["uid"]}
+    labels = {"app": owner["name"], "controller-revision-hash": revision}
+    spec = {"containers": [{"name": "app", "image": "rig.test/none"}], "automountServiceAccountToken": False}
+    metadata = {"name": f"{owner['name']}-0", "labels": labels, "ownerReferences": [{**claim, "controller": True}]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.cluster)])
@@ -294,28 +358,54 @@ def test_an_object_of_another_environment_is_not_pruned(world, staging):
     assert look(world, production, one).sights[one.ref].live
 
 
-def test_a_stuck_pod_goes_as_it_was_read(world, staging):
-    pod = world.make_pod("web-1")
+def test_a_stuck_pod_goes_whatever_version_of_it_was_seen(world, staging):
+    pod = world.make_stuck("db")
     (answer,) = world.cluster.unstick(staging, [pod])
 
     assert answer == Applied(ref=pod.ref)
     assert not world.has_pod(pod)
 
 
-@pytest.mark.parametrize("read", [{"uid": "another"}, {"resource_version": "999999"}])
-def test_a_stuck_pod_that_is_not_as_it_was_read_stays(world, staging, read):
-    pod = world.make_pod("web-1")
-    (answer,) = world.cluster.unstick(staging, [replace(pod, **read)])
+@pytest.mark.parametrize("seen", [{"uid": "another"}, {"owner_uid": "another"}])
+def test_a_stuck_pod_that_is_not_the_one_that_was_seen_stays(world, staging, seen):
+    pod = world.make_stuck("db")
+    (answer,) = world.cluster.unstick(staging, [replace(pod, **seen)])
+
+    assert answer == Applied(ref=pod.ref)
+    assert world.has_pod(pod)
+
+
+@pytest.mark.parametrize(
+    "happen",
+    [
+        pytest.param(lambda world, pod: world.bring_up(pod), id="it is ready"),
+        pytest.param(lambda world, pod: world.change_owner(pod), id="its owner was changed, and not yet looked at"),
+        pytest.param(lambda world, pod: world.make_newest(pod), id="it is of the newest revision"),
+        pytest.param(lambda world, pod: world.delete_owner(pod), id="its owner is gone"),
+    ],
+)
+def test_a_pod_stays_that_is_no_longer_stuck(world, staging, happen):
+    pod = world.make_stuck("db")
+    happen(world, pod)
+    (answer,) = world.cluster.unstick(staging, [pod])
 
     assert answer == Applied(ref=pod.ref)
     assert world.has_pod(pod)
 
 
 def test_a_stuck_pod_that_is_gone_is_no_problem(world, staging):
-    pod = world.make_pod("web-1")
-    world.cluster.unstick(staging, [pod])
+    pod = world.make_stuck("db")
+    world.delete_pod(pod)
 
     assert world.cluster.unstick(staging, [pod]) == (Applied(ref=pod.ref),)
+
+
+def test_of_a_cluster_that_does_not_answer_no_pod_is_taken_for_well(world, staging):
+    pod = world.make_stuck("db")
+    world.lose()
+
+    with pytest.raises(ClusterError):
+        world.cluster.unstick(staging, [pod])
 
 
 def test_a_cluster_that_does_not_answer_is_an_error(world, staging):

@@ -45,7 +45,8 @@ def ask(plan=plan(), verdict=HEALTHY, record=record(), trigger=Trigger.COMMIT, o
 
 CHANGED = plan(changes=(change(),))
 PRUNABLE = plan(prunes=(Prune(ref("Deployment", "old"), "u"),))
-HELD_UP = plan(stuck=(Stuck(ref=ref("Pod", "db-1"), uid="u", resource_version="7"),))
+STUCK = Stuck(ref=ref("Pod", "db-1"), uid="u", resource_version="7", owner=ref("StatefulSet", "db"), owner_uid="v")
+HELD_UP = plan(stuck=(STUCK,))
 BLOCKED = plan(rejections=(REFUSAL,))
 RESTING = record(rolling=False)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gitopsd.core.errors import ClusterError, Problem, Stage
@@ -105,7 +105,8 @@ class FakeCluster:
     def unstick(self, environment: Environment, pods: Sequence[Stuck]) -> tuple[Applied, ...]:
         self._must_be_up()
         for pod in pods:
-            if self._stuck(pod.ref) == pod:
+            now = self._stuck(pod.owner)
+            if now and replace(now, resource_version=pod.resource_version) == pod:
                 del self.objects[pod.ref]
                 self.writes["delete", pod.ref] += 1
         return tuple(Applied(ref=pod.ref) for pod in pods)
@@ -171,17 +172,21 @@ class FakeCluster:
             uid=stored.uid,
             resource_version=str(stored.version),
             fingerprint=f"fp-{stored.version}",
-            health=HELD_UP if self._stuck(self.held_up_by.get(ref)) else self._health(stored.body),
-            stuck=self._stuck(self.held_up_by.get(ref)),
+            health=HELD_UP if self._stuck(ref) else self._health(stored.body),
+            stuck=self._stuck(ref),
             part_of=stored.part_of,
             owner=stored.owner or ("" if stored.part_of == environment.apply_set else f"environment {stored.part_of}"),
             protection=stored.protection,
             body=stored.body,
         )
 
-    def _stuck(self, pod: ObjectRef | None) -> Stuck | None:
+    def _stuck(self, ref: ObjectRef) -> Stuck | None:
+        pod, owner = self.held_up_by.get(ref), self.objects.get(ref)
         stored = self.objects.get(pod) if pod else None
-        return Stuck(ref=pod, uid=stored.uid, resource_version=str(stored.version)) if pod and stored else None
+        if pod is None or owner is None or stored is None:
+            return None
+        version = str(stored.version)
+        return Stuck(ref=pod, uid=stored.uid, resource_version=version, owner=ref, owner_uid=owner.uid)
 
     def _health(self, body: Body) -> Health:
         spec = body.get("spec")

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitopsd.adapters.cluster.discovery import Resource
-from gitopsd.adapters.cluster.reading import Reader
+from gitopsd.adapters.cluster.reading import Reader, ref_of
 from gitopsd.core.fields import part, parts, read, text, text_of
 from gitopsd.core.health import assess, is_good, needs_look_below, stuck_pod
-from gitopsd.core.model import Body, Health, HealthStatus, LiveObject, ObjectRef, Stuck
+from gitopsd.core.model import Body, Health, HealthStatus, LiveObject, Stuck
 
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
 REPLICA_SETS = Resource(group="apps", version="v1", kind="ReplicaSet", plural="replicasets", namespaced=True)
+STATEFUL_SETS = Resource(group="apps", version="v1", kind="StatefulSet", plural="statefulsets", namespaced=True)
 
 SELECTORS_MAX = 5
 _IN_APPS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
@@ -32,17 +33,21 @@ class Below:
     def stuck(self, body: Body) -> Stuck | None:
         """Name the pod that holds up the object's update."""
         pod = stuck_pod(body, self._all_below(text(body, "metadata.uid")))
-        return _stuck(pod) if pod else None
+        return _stuck(body, pod) if pod else None
 
     def _all_below(self, uid: str) -> tuple[Body, ...]:
         direct = self.owned.get(uid, ())
         return (*direct, *(pod for each in direct for pod in self.owned.get(text(each, "metadata.uid"), ())))
 
 
-def _stuck(pod: Body) -> Stuck:
-    metadata = part(pod, "metadata")
-    ref = ObjectRef(PODS.group, PODS.kind, text_of(metadata, "namespace"), text_of(metadata, "name"))
-    return Stuck(ref=ref, uid=text_of(metadata, "uid"), resource_version=text_of(metadata, "resourceVersion"))
+def _stuck(owner: Body, pod: Body) -> Stuck:
+    return Stuck(
+        ref=ref_of(PODS, pod),
+        uid=text(pod, "metadata.uid"),
+        resource_version=text(pod, "metadata.resourceVersion"),
+        owner=ref_of(STATEFUL_SETS, owner),
+        owner_uid=text(owner, "metadata.uid"),
+    )
 
 
 def wants_look_below(body: Body) -> bool:
