@@ -64,9 +64,10 @@ def take_up(environment: Environment, newer: Target, git: Git, record: Record, p
     if isinstance(ahead.decision, Apply):
         return _done(environment, ahead, git, record, ports)
     step, record = see_to_what_runs(environment, ahead.look.target, record, ports)
-    if step is None or isinstance(step.decision, Rest | Held):
-        return Pass(git=git, look=ahead.look, decision=ahead.decision, record=record)
-    return Pass(git=git, look=step.look, decision=step.decision, record=record, waiting=ahead)
+    running = step.look if step else None
+    # What needs nothing is still what people are shown: the commit that waits has put nothing into the cluster.
+    decision = ahead.decision if step is None or isinstance(step.decision, Rest | Held) else step.decision
+    return Pass(git=git, look=running, decision=decision, record=record, waiting=ahead)
 
 
 def see_to_what_runs(

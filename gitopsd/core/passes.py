@@ -56,9 +56,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """What one pass saw, decided and remembered. ``look`` None = there was no target to look at.
+    """What one pass saw, decided and remembered.
 
-    ``waiting`` is the newer commit that cannot begin, in a pass that saw to what runs instead.
+    ``look`` is at what runs or begins now; None = there was nothing to look at. ``waiting`` is the newer commit that
+    cannot begin; ``decision`` is its, too, where what runs needs nothing.
     """
 
     git: Git
@@ -66,6 +67,16 @@ class Pass:
     decision: Decision
     record: Record
     waiting: Step | None = None
+
+    @property
+    def newest(self) -> Look | None:
+        """The look at the newest commit, be it begun or waiting: what stands between the cluster and Git is in it."""
+        return self.waiting.look if self.waiting else self.look
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether what runs needs nothing, so that the decision is about the commit that waits."""
+        return self.waiting is not None and self.decision == self.waiting.decision
 
     @property
     def hangs_on_others(self) -> bool:

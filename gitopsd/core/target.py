@@ -31,8 +31,8 @@ class Target:
         return self.trigger is not Trigger.COMMIT
 
     def is_newer_than(self, record: Record) -> bool:
-        """Whether this is a commit that would take the place of what runs."""
-        return not self.going_back and bool(record.current) and self.digest != record.current
+        """Whether this is a commit that has not begun: what runs, if anything does, is another."""
+        return not self.going_back and self.digest != record.current
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ def log_news(before: EnvironmentView, after: EnvironmentView) -> None:
 
 def _log_decision(name: str, latest: Pass) -> None:
     decision = latest.decision
-    revision = str(latest.look.desired.revision) if latest.look else ""
+    look = latest.newest if latest.only_waits else latest.look
+    revision = str(look.desired.revision) if look else ""
     bound = logger.bind(environment=name, revision=revision)
     match decision:
         case Revert(why, back_to):

@@ -28,9 +28,9 @@ def _is_over(view: EnvironmentView, everyone: Collection[EnvironmentView]) -> bo
         return (view.problem_class in _FINAL and not is_moving) or view.problem_count >= TRIES_MAX
     if view.latest is None or not isinstance(view.latest.decision, Rest | Held):
         return False
-    look = view.latest.look
+    newest = view.latest.newest
     others = [one for one in everyone if one.environment != view.environment]
-    return look is None or not look.hangs_on_others or all(_was_heeded(one, look) for one in others)
+    return newest is None or not view.latest.hangs_on_others or all(_was_heeded(one, newest) for one in others)
 
 
 def _was_heeded(other: EnvironmentView, look: Look) -> bool:

@@ -133,9 +133,10 @@ def _of_objects(views: Sequence[EnvironmentView]) -> Iterator[Metric]:
     ]
     labels = ("environment", "probe", "state")
     yield _gauge("gitopsd_health_probes", "Probes, by what they answered last.", labels, probes)
-    drifted = [((name,), drifted_count(look)) for name, look in looks]
+    looks = [(one.environment.name, one.latest.newest) for one in views if one.latest and one.latest.newest]
+    drifted = [((name,), drifted_count(newest)) for name, newest in looks]
     yield _gauge("gitopsd_drifted_objects", "Objects that somebody changed.", _ENVIRONMENT, drifted)
-    orphaned = [((name,), len(look.plan.prunes) + len(look.plan.kept_back)) for name, look in looks]
+    orphaned = [((name,), len(newest.plan.prunes) + len(newest.plan.kept_back)) for name, newest in looks]
     yield _gauge("gitopsd_orphaned_objects", "Objects that Git has no more.", _ENVIRONMENT, orphaned)
 
 
@@ -182,7 +183,7 @@ def _conditions(view: EnvironmentView) -> Iterator[_Row]:
 
 
 def _looked_at(view: EnvironmentView) -> datetime | None:
-    return view.latest.look.at if view.latest and view.latest.look else None
+    return view.latest.newest.at if view.latest and view.latest.newest else None
 
 
 def _outcomes(view: EnvironmentView) -> Iterator[_Row]:

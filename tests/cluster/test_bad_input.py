@@ -106,6 +106,23 @@ def test_it_is_refused_whole_and_told_and_the_others_carry_on(calm, bad):
     assert ("patch deployments/web" in dry_runs(calm, begin)) is bad.asks
 
 
+def test_what_runs_stays_healthy_for_people_while_a_new_object_is_refused(calm):
+    calm.commit({"new.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: new}\ndata: {x: 1}\n"})
+
+    shown = environment_json(calm.once(), Fields.FULL)
+
+    healthy = next(one for one in shown["conditions"] if one["type"] == "Healthy")
+    assert (shown["lastError"]["code"], shown["health"], healthy["status"]) == (
+        "FIELD_TYPE",
+        {"status": "Healthy"},
+        "True",
+    )
+    assert {one["name"]: one["health"]["status"] for one in shown["objects"]} == {
+        "web": "Healthy",
+        "settings": "Healthy",
+    }
+
+
 def test_what_was_refused_is_forgotten_once_it_is_corrected(calm):
     calm.commit({"web.yaml": _web("replicas", "replica")})
     assert phase(calm.once()) is Phase.FAILED

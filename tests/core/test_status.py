@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from gitopsd.core.decision import Apply, Rest, Watch
+from gitopsd.core.decision import Apply, Held, Rest, Watch
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.plan import Action, Cause, Change, Plan
 from gitopsd.core.record import Trigger
@@ -29,6 +29,7 @@ from tests.core.views import (
     HOLD,
     PUT_BACK,
     READY,
+    REFUSED,
     REVERTED,
     ROLLED_OUT,
     ROLLING_OUT,
@@ -39,6 +40,7 @@ from tests.core.views import (
     seen,
     stayed,
     unseen,
+    waiting,
     whole,
 )
 from tests.make import desired, live, manifest, sight
@@ -228,6 +230,34 @@ def test_objects_are_shown_on_one_environment_only_and_the_worst_first():
     assert (len(shown["objects"]), shown["objectCount"]) == (OBJECTS_MAX, OBJECTS_MAX + 6)
     assert shown["objects"][0]["health"] == {"status": "Missing", "reason": "NotFound"}
     assert "objects" not in status(whole(view))["environments"][0]
+
+
+def test_while_a_newer_commit_is_refused_health_and_objects_are_of_what_runs_and_the_plan_is_of_the_newer():
+    shown = environment_status(whole(REFUSED), NAME)
+    healthy = next(one for one in shown["conditions"] if one["type"] == "Healthy")
+
+    assert (shown["health"], healthy["status"]) == ({"status": "Healthy"}, "True")
+    assert [(one["kind"], one["health"]["status"], one["sync"]) for one in shown["objects"]] == [
+        ("Deployment", "Healthy", "Synced")
+    ]
+    assert (shown["plan"]["blocked"], shown["lastError"]["code"]) == (1, "YAML_TAB")
+    assert shown["revision"]["observed"]["sha"][0] == "a"
+
+
+def test_an_object_that_a_refused_commit_would_change_is_not_as_git_says():
+    changed = replace(WEB, digest="another")
+    other = replace(BAD_SET, manifests=(changed,))
+    view = waiting(READY, Held((TAB,)), wants=other, plan=Plan(digest=other.digest, revision=other.revision))
+
+    assert [one["sync"] for one in environment_status(whole(view), NAME)["objects"]] == ["OutOfSync"]
+
+
+def test_a_problem_is_told_once_whoever_tells_it():
+    blocked = Plan(digest=GOOD_SET.digest, revision=GOOD_SET.revision, conflicts=(TAB,))
+    view = seen(GOOD_SET, AT_GOOD, Held((TAB,)), plan=blocked)
+
+    assert [one["code"] for one in environment_status(whole(view), NAME)["problems"]] == ["YAML_TAB"]
+    assert "more problem" not in why(view)
 
 
 def test_lists_are_bounded():

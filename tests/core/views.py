@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from gitopsd.core.decision import Apply, Decision, Held, Keep, Rest, Watch
 from gitopsd.core.errors import Problem, SourceError, Stage
-from gitopsd.core.model import Desired, Environment, Revision
-from gitopsd.core.passes import Git, Look, Pass
+from gitopsd.core.model import Desired, Environment, Live, Revision
+from gitopsd.core.passes import Git, Look, Pass, Step
 from gitopsd.core.plan import Plan
 from gitopsd.core.probes import HttpProbe, Probed, ProbeState
 from gitopsd.core.record import Entry, Hold, Kept, Outcome, Record, Suspension, Trigger
@@ -23,6 +23,8 @@ BAD = Revision(ref="main", commit="b" * 40, subject="Break it", author="Bob", co
 WEB = manifest("Deployment", "web")
 GOOD_SET = replace(desired(WEB, digest="1" * 64), revision=GOOD)
 BAD_SET = replace(desired(WEB, digest="2" * 64), revision=BAD)
+NEW = manifest("ConfigMap", "new")
+WIDER_SET = replace(desired(WEB, NEW, digest="4" * 64), revision=BAD)
 LATER = NOON + timedelta(minutes=2)
 
 WHY = "Deployment shop/web: 0/3 ready; image not found"
@@ -70,8 +72,26 @@ def seen(
     """A snapshot after a pass that looked at ``at`` (what Git wants, unless said otherwise)."""
     shown = at or wants
     now_live = live(*(sight(one.ref, health) for one in shown.manifests))
+    look = _look(shown, now_live, record, plan, probed)
+    latest = Pass(git=Git(desired=wants, stale=stale), look=look, decision=decision, record=record)
+    return EnvironmentView(environment=ENVIRONMENT, latest=latest, **more)
+
+
+def waiting(
+    view: EnvironmentView, decision: Decision, *, plan: Plan, wants: Desired = WIDER_SET, present: bool = True
+) -> EnvironmentView:
+    """The same, but a newer commit with one more object cannot begin. ``present`` = something runs beside it."""
+    record = view.latest.record
+    now_live = live(sight(WEB.ref, CURRENT if present else None), sight(NEW.ref, None))
+    ahead = Step(_look(wants, now_live, record, plan, ()), decision)
+    look = view.latest.look if present else None
+    latest = Pass(git=Git(desired=wants), look=look, decision=decision, record=record, waiting=ahead)
+    return replace(view, latest=latest)
+
+
+def _look(shown: Desired, now_live: Live, record: Record, plan: Plan | None, probed: tuple[Probed, ...]) -> Look:
     examined = examine(shown, now_live, record.rollout_of(shown.digest), LATER)
-    look = Look(
+    return Look(
         target=Target(digest=shown.digest, trigger=Trigger.COMMIT),
         desired=shown,
         live=now_live,
@@ -80,8 +100,6 @@ def seen(
         verdict=judge(examined, probed),
         at=LATER,
     )
-    latest = Pass(git=Git(desired=wants, stale=stale), look=look, decision=decision, record=record)
-    return EnvironmentView(environment=ENVIRONMENT, latest=latest, **more)
 
 
 def unseen(
@@ -138,6 +156,7 @@ def whole(*environments: EnvironmentView, serial: int = 7, **more) -> View:
 
 
 READY = seen(GOOD_SET, AT_GOOD, Rest())
+REFUSED = waiting(READY, Held((TAB,)), plan=Plan(digest=WIDER_SET.digest, revision=BAD, rejections=(TAB,)))
 REVERTED = seen(BAD_SET, PUT_BACK, Rest(), at=GOOD_SET)
 ROLLED_OUT = seen(BAD_SET, ROLLING_OUT, Watch(WHY), ROLLING)
 FAILED_NOW = replace(ROLLING_OUT, rollout=replace(ROLLING_OUT.rollout, failure=WHY), history=(FAILED_ENTRY,))
@@ -202,10 +221,21 @@ CASES = {
             Held((Problem(code="REVERT_FAILED", stage=Stage.HEALTH, message=WHY),)), BROKEN, at=GOOD_SET),
         "Failed", "OutOfSync", "Degraded", "False", "RollbackFailed"),
     "the server refuses the commit before any write": (
-        seen(
-            BAD_SET, AT_GOOD, Held((TAB,)),
-            plan=Plan(digest=BAD_SET.digest, revision=BAD, rejections=(TAB,))),
-        "Failed", "OutOfSync", "Healthy", "False", "ReconciliationFailed"),
+        REFUSED, "Failed", "OutOfSync", "Healthy", "False", "ReconciliationFailed"),
+    "the server refuses the commit, and what runs fails by now": (
+        waiting(
+            seen(GOOD_SET, AT_GOOD, Rest(), BROKEN), Held((TAB,)),
+            plan=Plan(digest=WIDER_SET.digest, revision=BAD, rejections=(TAB,))),
+        "Failed", "OutOfSync", "Degraded", "False", "ReconciliationFailed"),
+    "the server refuses the first commit": (
+        waiting(
+            seen(GOOD_SET, Record(), Rest()), Held((TAB,)), present=False,
+            plan=Plan(digest=WIDER_SET.digest, revision=BAD, rejections=(TAB,))),
+        "Failed", "OutOfSync", "Unknown", "False", "ReconciliationFailed"),
+    "the commit waits for another environment": (
+        waiting(
+            READY, Watch("waits for environment database"), plan=Plan(digest=WIDER_SET.digest, revision=BAD)),
+        "Ready", "OutOfSync", "Healthy", "True", "ReconciliationSucceeded"),
     "a person paused it": (
         stayed(replace(AT_GOOD, suspended=SUSPENSION), Rest(SUSPENSION)),
         "Suspended", "OutOfSync", "Unknown", "Unknown", "Suspended"),

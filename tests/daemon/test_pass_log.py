@@ -6,7 +6,7 @@ import pytest
 from loguru import logger
 
 from gitopsd.daemon.pass_log import log_news
-from tests.core.views import CASES, READY
+from tests.core.views import CASES, READY, REFUSED
 
 
 @pytest.fixture
@@ -33,6 +33,15 @@ def test_from_one_pass_to_the_next(lines, before, after, line):
     level, words, code = line or ("", "", "")
     assert [(one[0], one[2]) for one in lines()] == ([(level, code)] if line else [])
     assert all(words in one[1] for one in lines())
+
+
+def test_a_refused_commit_is_named_and_not_what_runs():
+    heard = []
+    sink = logger.add(lambda message: heard.append(message.record["extra"]["revision"]))
+    log_news(READY, REFUSED)
+    logger.remove(sink)
+
+    assert heard == [str(REFUSED.latest.git.desired.revision)]
 
 
 def test_what_was_said_is_not_said_again(lines):

@@ -8,10 +8,11 @@ from gitopsd.core.decision import Held, Rest, Revert, Watch
 from gitopsd.core.errors import ClusterError, Problem, Stage
 from gitopsd.core.model import Refused
 from gitopsd.core.settings import OnFailure, Settings
+from gitopsd.core.status.environment import Fields, environment_json
 from gitopsd.core.status.facts import problems
 from gitopsd.core.status.sentence import why
 from gitopsd.core.status.view import EnvironmentView
-from gitopsd.core.status.words import Phase, phase
+from gitopsd.core.status.words import Phase, Word, health, phase
 from tests.story.world import ENVIRONMENT, World
 
 REFUSAL = Refused(Problem(code="APPLY_INVALID", stage=Stage.VALIDATE, message="the server will not have it"))
@@ -164,3 +165,48 @@ def test_people_see_that_it_goes_back_and_then_why_it_is_not_what_git_says():
     assert "the server will not have it" in going
     assert isinstance(world.decisions[-1], Held)
     assert phase(seen(world)) is Phase.FAILED
+
+
+def objects(world: World) -> dict[str, str]:
+    shown = environment_json(seen(world), Fields.FULL)
+    return {one["name"]: one["health"]["status"] for one in shown.get("objects", ())}
+
+
+def ready_but_waiting(block) -> World:
+    world = rolling_out(web="good-1")
+    world.settle()
+    block(world)
+    world.rest()
+    return world
+
+
+@BLOCKED
+def test_people_see_what_runs_as_well_as_it_is(block):
+    world = ready_but_waiting(block)
+
+    assert health(seen(world)) is Word.HEALTHY
+    assert objects(world) == {"web": "Healthy"}
+
+
+@BLOCKED
+def test_people_see_that_what_runs_fails_by_now(block):
+    world = ready_but_waiting(block)
+    world.cluster.ill.add("good-1")
+    world.rest()
+
+    assert health(seen(world)) is Word.DEGRADED
+    assert "OBJECT_FAILED" in [problem.code for problem in problems(seen(world))]
+
+
+def test_of_a_first_commit_that_cannot_begin_nothing_is_missing():
+    world = World()
+    refused(world)
+    world.rest()
+
+    assert (phase(seen(world)), health(seen(world)), objects(world)) == (Phase.FAILED, Word.UNKNOWN, {})
+
+
+def test_an_object_of_somebody_else_is_told_once():
+    world = ready_but_waiting(belongs_to_another)
+
+    assert len(problems(seen(world))) == 1

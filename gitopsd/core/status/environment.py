@@ -72,11 +72,12 @@ def _summary(view: EnvironmentView) -> dict[str, Json]:
 def _usual(view: EnvironmentView) -> dict[str, Json]:
     record = view.known or Record()
     look = view.latest.look if view.latest else None
+    newest = view.latest.newest if view.latest else None
     return present(
         conditions=conditions(view),
         settings=settings_json(look.desired.settings) if look else None,
         verdict=_verdict(look) if look else None,
-        plan=_plan(look) if look else None,
+        plan=_plan(newest) if newest else None,
         rollout=_rollout(view, record.rollout, look) if record.rollout else None,
         held=held_json(record, view.environment.name),
         rollback=rollback_json(record),
@@ -86,27 +87,26 @@ def _usual(view: EnvironmentView) -> dict[str, Json]:
         writes=dict(view.writes),
         requests=view.requests,
         problems=bounded(problem_json(problem) for problem in problems(view)),
-        warnings=bounded(_warnings(record, look)) if look else None,
+        warnings=bounded(_warnings(record, newest)) if newest else None,
     )
 
 
-def _warnings(record: Record, look: Look | None) -> Iterator[Json]:
+def _warnings(record: Record, newest: Look) -> Iterator[Json]:
     """Of the repository's files, and of the API server about what was applied."""
-    if look:
-        yield from (problem_json(problem) for problem in look.desired.warnings)
+    yield from (problem_json(problem) for problem in newest.desired.warnings)
     for said in record.warnings:
         yield problem_json(Problem(code="SERVER_WARNING", stage=Stage.APPLY, message=said))
 
 
 def _sync(view: EnvironmentView) -> Mapping[str, Json]:
-    look = view.latest.look if view.latest else None
-    if look is None:
+    newest = view.latest.newest if view.latest else None
+    if newest is None:
         return {"status": sync(view).value}
     return {
         "status": sync(view).value,
-        "drifted": drifted_count(look),
-        "pruneable": len(look.plan.prunes) + len(look.plan.kept_back),
-        "ignored": sum(bool(sight.omit) for sight in look.live.sights.values()),
+        "drifted": drifted_count(newest),
+        "pruneable": len(newest.plan.prunes) + len(newest.plan.kept_back),
+        "ignored": sum(bool(sight.omit) for sight in newest.live.sights.values()),
     }
 
 
@@ -200,16 +200,18 @@ def _timings(view: EnvironmentView, record: Record) -> Mapping[str, Json]:
 
 
 def _objects(view: EnvironmentView) -> dict[str, Json]:
-    look = view.latest.look if view.latest else None
-    if look is None:
+    look, newest = (view.latest.look, view.latest.newest) if view.latest else (None, None)
+    if look is None or newest is None:
         return {}
     waves = {change.ref: change.wave for change in look.plan.changes}
     actions = {change.ref: change.action.value for change in look.plan.changes}
     listed = sorted(look.desired.manifests, key=lambda manifest: _rank(look, manifest.ref))[:OBJECTS_MAX]
+    newer = {manifest.ref: manifest.digest for manifest in newest.desired.manifests}
+    differing = {one.ref for one in listed if one.ref in actions or newer.get(one.ref) != one.digest}
     objects: Sequence[Json] = [
         _object(manifest, look.live.sights[manifest.ref].live)
         | present(
-            sync="OutOfSync" if manifest.ref in actions else "Synced",
+            sync="OutOfSync" if manifest.ref in differing else "Synced",
             action=actions.get(manifest.ref),
             wave=waves.get(manifest.ref),
         )

@@ -100,11 +100,12 @@ def deadline(view: EnvironmentView, rollout: Rollout) -> datetime | None:
 
 
 def problems(view: EnvironmentView) -> tuple[Problem, ...]:
-    """Return all that is wrong, the one to show first. What a person decided is not wrong."""
+    """Return all that is wrong, each once, the one to show first. What a person decided is not wrong."""
     if view.problems:
         return view.problems
     untold = view.told.problem if view.told else None
-    return (*_standing(view), *_silence(view), *beside(view), *((untold,) if untold else ()))
+    found = (*_standing(view), *_silence(view), *beside(view), *((untold,) if untold else ()))
+    return tuple(dict.fromkeys(found))
 
 
 def _failed_at(record: Record) -> datetime | None:

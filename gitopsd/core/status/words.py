@@ -79,13 +79,15 @@ def phase(view: EnvironmentView) -> Phase:
 def hold_in_force(view: EnvironmentView) -> Hold | None:
     """Return the hold because of which the environment is not what Git wants.
 
-    Without an answer of Git, or while what it wants cannot begin, the newest one that led to where the cluster is.
+    Without an answer of Git, or while the environment moves and what Git wants cannot begin, the newest one that led to
+    where the cluster is.
     """
     record = view.known
     if record is None:
         return None
-    if view.latest and view.latest.git.desired and not view.latest.waiting:
-        return record.held.get(view.latest.git.desired.digest)
+    latest = view.latest
+    if latest and latest.git.desired and (latest.only_waits or not latest.waiting):
+        return record.held.get(latest.git.desired.digest)
     newest_first = sorted(record.held.values(), key=lambda hold: hold.since, reverse=True)
     return next((hold for hold in newest_first if record.current in (hold.back_to, hold.digest)), None)
 
@@ -107,7 +109,7 @@ def sync(view: EnvironmentView) -> Sync:
 
 
 def health(view: EnvironmentView) -> Word:
-    """Take the objects together; the worst one names the whole."""
+    """Take the objects that run together; the worst one names the whole. What never began is neither well nor not."""
     look = view.latest.look if view.latest else None
     if look is None or view.problem_class in _UNREACHED:
         return Word.UNKNOWN
