@@ -99,6 +99,7 @@ class Cluster(Protocol):
     def observe(self, environment: Environment, desired: Desired, inventory: Inventory, since: datetime | None) -> Live:
         """Look at every object of the desired set and of the inventory; ask the server's dry-run where needed.
 
+        What is to be left alone is not looked at: it has no sight, and is no leftover.
         ``since`` is when the rollout began (for ``Live.blind_s``).
         """
 

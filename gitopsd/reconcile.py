@@ -12,6 +12,7 @@ from typing import assert_never
 
 from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Unstick, Watch, decide
 from gitopsd.core.errors import ClusterError, Problem, RenderError, SourceError, Stage
+from gitopsd.core.manifests.intents import managed
 from gitopsd.core.manifests.place import place
 from gitopsd.core.manifests.unstable import is_unstable
 from gitopsd.core.model import Accepted, Applied, Desired, Environment, HealthStatus, ObjectRef, Others, Stuck
@@ -230,7 +231,7 @@ def _rollout(look: Look, record: Record) -> Rollout:
         started_at=look.at,
         changed=frozenset(
             manifest.ref
-            for manifest in look.desired.manifests
+            for manifest in managed(look.desired.manifests)
             if manifest.ref not in record.inventory or record.inventory[manifest.ref].digest != manifest.digest
         ),
         baseline=before.baseline if before else unhealthy(look.desired, look.live),

@@ -42,6 +42,9 @@ _GROUPS = {
 _CLUSTER_SCOPED = {"Namespace", "CustomResourceDefinition", "ClusterRole", "ValidatingWebhookConfiguration"}
 
 
+LEFT_ALONE = {"gitopsd.dev/reconcile": "disabled"}
+
+
 def ref(kind: str, name: str, namespace: str = "shop") -> ObjectRef:
     """An identity; cluster-scoped kinds have no namespace."""
     group = _GROUPS.get(kind, "v1").rpartition("/")[0]

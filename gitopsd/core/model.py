@@ -302,7 +302,7 @@ class Sight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """What the cluster has, for the objects of the desired set and of the inventory.
+    """What the cluster has, for the objects of the desired set and of the inventory; not for what is left alone.
 
     ``leftovers`` are objects of the inventory that the desired set has no more; None = NotFound was seen.
     ``unsure`` are leftovers that could not be looked up; they are never pruned. ``blind_s`` is how long,

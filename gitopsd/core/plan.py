@@ -69,7 +69,7 @@ class Plan:
 
     ``changes`` wait for nothing but each other; ``waiting`` are those behind a closed gate, in words; ``pending`` are
     the objects of both: whatever ails them is not this digest's doing yet. ``apart`` are objects whose health says
-    nothing about this digest: left alone, or gone because they were done.
+    nothing about this digest: done, and never run again.
     ``rejections`` make the digest impossible; ``conflicts`` need a person or another environment; ``fighting`` are
     objects that somebody else keeps changing. ``prunes`` come after keep; ``kept_back`` says why a leftover is not
     pruned. ``stuck`` are pods that hold up what this rollout changed. ``learned`` and ``forgotten`` are what the

@@ -1,6 +1,7 @@
 """How a plan is made: one object at a time, by what was seen of it. The order of the questions is the policy.
 
-Each object ends as exactly one of: unchanged, a change, waiting, a rejection, a conflict, or a fight.
+What is left alone has no part in it. Each other object ends as exactly one of: unchanged, a change, waiting, a
+rejection, a conflict, or a fight.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TypeAlias, TypeVar
 from gitopsd.core import diff, leftovers
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.health import NOT_STARTED, is_good
-from gitopsd.core.manifests.intents import intents_of
+from gitopsd.core.manifests.intents import intents_of, managed
 from gitopsd.core.model import (
     Accepted,
     Deferred,
@@ -76,7 +77,7 @@ def make_plan(target: Target, desired: Desired, live: Live, record: Record, now:
     planner = _Planner(target=target, record=record, now=now)
     steps = [
         (manifest, _in_wave(wave, planner.step(manifest, live.sights[manifest.ref])))
-        for wave, manifest in in_order(desired.manifests)
+        for wave, manifest in in_order(managed(desired.manifests))
     ]
     return _collect(target, desired, live, record, _behind_gates(desired, live, steps))
 
@@ -125,8 +126,6 @@ class _Planner:
         """Decide about one object."""
         item = self.record.inventory.get(manifest.ref, Item())
         wishes = intents_of(manifest)
-        if wishes.unmanaged:
-            return _Unchanged(apart=True)
         if wishes.create_only and sight.live is not None:
             return _Unchanged()
         if sight.live is None:
@@ -326,7 +325,7 @@ def _stuck(desired: Desired, live: Live, record: Record, settled: Sequence[Manif
 def _is_seen_through(manifest: Manifest) -> bool:
     """Whether its rollout is ours: not of what we do not write, and may be another's, or whose health is not asked."""
     wishes = intents_of(manifest)
-    return not (wishes.unmanaged or wishes.create_only or wishes.health_ignore)
+    return not (wishes.create_only or wishes.health_ignore)
 
 
 def _of(steps: Sequence[tuple[Manifest, _Step]], kind: type[_Kind]) -> list[_Kind]:

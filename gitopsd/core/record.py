@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from gitopsd.core.manifests.intents import managed
 from gitopsd.core.model import Applied, Desired, Inventory, Item, ObjectRef, Revision
 
 HISTORY_MAX = 20
@@ -181,15 +182,16 @@ class Record:
         ``found`` are the objects that are there already. What an earlier set brought and nobody kept is now this
         one's: if it fails, they go with it.
         """
+        members = managed(desired.manifests)
         unproven = {
             manifest.ref: replace(
                 self.inventory.get(manifest.ref, Item(found=manifest.ref in found)), born=desired.digest
             )
-            for manifest in desired.manifests
+            for manifest in members
             if manifest.ref not in self.inventory or self.inventory[manifest.ref].born
         }
         inventory = {**self.inventory, **unproven}
-        for manifest in desired.manifests:
+        for manifest in members:
             if manifest.sensitive:
                 inventory[manifest.ref] = replace(inventory[manifest.ref], sensitive=True)
         return replace(

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from gitopsd.core.health import Reason, is_good
-from gitopsd.core.manifests.intents import intents_of
+from gitopsd.core.manifests.intents import intents_of, managed
 from gitopsd.core.model import Desired, Health, HealthStatus, Live, ObjectRef, Sight
 from gitopsd.core.plan import Plan
 from gitopsd.core.probe_answers import Weighed, remember, unknown_s, weigh
@@ -140,7 +140,7 @@ def unhealthy(desired: Desired, live: Live, status: HealthStatus | None = None) 
 
 
 def _findings(desired: Desired, live: Live, pending: frozenset[ObjectRef]) -> Iterable[Finding]:
-    for manifest in desired.manifests:
+    for manifest in managed(desired.manifests):
         health = _PENDING if manifest.ref in pending else _health(live.sights[manifest.ref])
         if not is_good(health) and not intents_of(manifest).health_ignore:
             yield Finding(manifest.ref, health)

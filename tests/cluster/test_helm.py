@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gitopsd.core.status.view import EnvironmentView
 from gitopsd.core.status.words import Phase, phase
 from rig.binaries import build
-from tests.cluster.stage import Stage
+from tests.cluster.asking import address, status
+from tests.cluster.stage import Stage, until
 from tests.git_server import Symlink
 
 pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
 
 REAL = Path(__file__).parents[2] / ".." / "shared" / "fixtures" / "real" / "online-boutique" / "helm-chart"
+PASSES = 10
 NO_WRITES = {"create": 0, "patch": 0, "delete": 0}
 CHART = "apiVersion: v2\nname: web\nversion: 1.0.0\n"
+SMOKE = """apiVersion: v1
+kind: Pod
+metadata: {name: smoke, annotations: {helm.sh/hook: test}}
+spec: {restartPolicy: Never, containers: [{name: app, image: "registry.example/app:1"}]}
+"""
+LEFT_ALONE = ("name: theirs", "name: theirs, annotations: {gitopsd.dev/reconcile: disabled}")
 
 
 @pytest.fixture
@@ -111,6 +120,39 @@ def test_hooks_go_in_their_order_and_what_only_helm_runs_is_never_applied(helm_s
         "bye": None,
     }
     assert warnings(second) == {"HELM_HOOK"}
+
+
+def test_what_is_left_alone_costs_nothing_at_rest_and_is_not_missed(helm_stage):
+    stage = helm_stage
+    stage.commit({"Chart.yaml": CHART, "gitopsd.yaml": settings(), "templates/web.yaml": a_map("web")})
+    stage.commit({"templates/smoke.yaml": SMOKE, "templates/theirs.yaml": a_map("theirs").replace(*LEFT_ALONE)})
+    with stage.process():
+        url = address(stage.folder / "gitopsd.log")
+        until("the chart to be kept", lambda: status(url).get("phase") == "Ready")
+        until("all that follows from it", lambda: at_rest(stage, 2) == [])
+        absent = at_rest(stage, PASSES)
+        stage.kubectl("apply", "-f", "-", stdin=SMOKE)
+        by_hand = at_rest(stage, PASSES)
+        shown = status(url)
+        stage.commit({"templates/smoke.yaml": None})
+        until("the chart without its test to be kept", lambda: kept(status(url)) != kept(shown))
+
+    assert (absent, by_hand) == ([], [])
+    assert [one["name"] for one in shown["objects"]] == ["web"]
+    assert shown["health"] == {"status": "Healthy"}
+    assert [one["code"] for one in shown["warnings"]].count("HELM_HOOK") == 1
+    assert stage.get("pods", "smoke")
+
+
+def kept(shown: dict[str, Any]) -> object:
+    return shown["revision"]["lastHealthy"]["digest"]
+
+
+def at_rest(stage: Stage, passes: int) -> list[str]:
+    """What gitopsd asks while it makes so many passes."""
+    begin, fetched = stage.audit.position(), len(stage.server.requests)
+    until(f"{passes} passes", lambda: len(stage.server.requests) >= fetched + passes)
+    return [f"{one.verb} {one.resource}/{one.name}" for one in stage.audit.requests(begin)]
 
 
 @pytest.mark.parametrize("cache", ["the cache of the daemon before", "no cache"])

@@ -302,6 +302,16 @@ def test_what_git_has_no_more_is_a_leftover(world, staging):
     assert (leftovers[one.ref].owner, leftovers[one.ref].protection) == ("", "")
 
 
+@pytest.mark.parametrize("ours", [False, True], ids=["never ours", "ours before"])
+def test_what_is_left_alone_is_not_looked_at_and_is_no_leftover(world, staging, ours):
+    one = config_map(world)
+    inventory = write(world, staging, one) if ours else {}
+    metadata = {**one.body["metadata"], "annotations": {"gitopsd.dev/reconcile": "disabled"}}
+    seen = look(world, staging, manifest({**one.body, "metadata": metadata}), inventory=inventory)
+
+    assert (seen.sights, seen.leftovers) == ({}, {})
+
+
 def test_a_leftover_that_is_gone_is_none(world, staging):
     one = config_map(world)
     inventory = write(world, staging, one)

@@ -21,11 +21,25 @@ from gitopsd.core.model import (
     Sight,
     Stuck,
 )
-from gitopsd.core.plan import Action, Cause
+from gitopsd.core.plan import Action, Cause, Plan
 from gitopsd.core.planning import make_plan
 from gitopsd.core.record import Record, Trigger
 from gitopsd.core.target import Target
-from tests.make import CURRENT, NOON, ROLLING, desired, found, inventory, live, manifest, ref, rollout, sight
+from tests.make import (
+    CURRENT,
+    LEFT_ALONE,
+    NOON,
+    REVISION,
+    ROLLING,
+    desired,
+    found,
+    inventory,
+    live,
+    manifest,
+    ref,
+    rollout,
+    sight,
+)
 
 WEB = manifest("Deployment", "web", {"image": "a"})
 REFUSAL = Problem(code="APPLY_INVALID", stage=Stage.VALIDATE, message="no")
@@ -35,6 +49,7 @@ POD = Stuck(ref=ref("Pod", "web-1"), uid="u", resource_version="7", owner=WEB.re
 RIVAL = Environment(name="rival", source="git", path="rival", apply_set="theirs")
 HAD = Record(inventory={WEB.ref: Item(uid="u", digest="older", born="old")}, current="new")
 KNOWN = Record(inventory=inventory(WEB), current="new")
+GOING = Target(digest="new", trigger=Trigger.COMMIT, proven=True)
 
 
 def plan(what=WEB, seen=None, record=KNOWN, trigger=Trigger.COMMIT, **target):
@@ -223,12 +238,6 @@ def test_a_job_that_is_made_anew_again_and_again_is_a_fight():
     assert [problem.code for problem in made.fighting] == ["FIGHTING"]
 
 
-def test_what_is_left_alone_is_set_apart():
-    left = manifest("Deployment", "web", annotations={"gitopsd.dev/reconcile": "disabled"})
-
-    assert plan(left, sight(left.ref, None)).apart == {left.ref}
-
-
 def test_a_job_that_is_done_and_gone_is_set_apart_and_holds_up_no_wave():
     job = manifest("Job", "migrate", {"ttlSecondsAfterFinished": 60}, {"gitopsd.dev/wave": "-1"})
     done = Record(inventory=inventory(job), current="new")
@@ -370,10 +379,24 @@ def test_a_job_whose_pods_could_not_start_is_not_left_to_start_one_day_after_a_r
     assert only_change(made).action is Action.RECREATE
 
 
-def test_an_unmanaged_object_is_left_alone():
-    left = manifest("Deployment", "web", annotations={"gitopsd.dev/reconcile": "disabled"})
+@pytest.mark.parametrize("annotations", [LEFT_ALONE, {"helm.sh/hook": "test"}])
+@pytest.mark.parametrize("record", [pytest.param(Record(), id="never ours"), pytest.param(KNOWN, id="ours before")])
+def test_what_is_left_alone_has_no_part_in_the_plan_and_is_not_looked_at(annotations, record):
+    made = make_plan(GOING, desired(manifest("Deployment", "web", annotations=annotations)), live(), record, NOON)
 
-    assert plan(left, sight(left.ref, preview=OTHER), Record()).changes == ()
+    assert made == Plan(digest="new", revision=REVISION)
+
+
+@pytest.mark.parametrize(
+    "asks", [{"gitopsd.dev/depends-on": "Deployment/left"}, {"gitopsd.dev/wave": "1"}], ids=["by name", "by wave"]
+)
+def test_nothing_waits_for_what_is_left_alone(asks):
+    left = manifest("Deployment", "left", annotations=LEFT_ALONE)
+    web = manifest("Deployment", "web", annotations=asks)
+
+    made = make_plan(GOING, desired(left, web), live(sight(web.ref, None, SAME)), Record(), NOON)
+
+    assert only_change(made).ref == web.ref
 
 
 def test_what_was_recreated_behind_our_back_is_learned_without_a_write():

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.model import Applied, Item
 from gitopsd.core.record import HELD_MAX, HISTORY_MAX, KEPT_MAX, WARNINGS_MAX, Entry, Hold, Kept, Outcome, Record
-from tests.make import NOON, REVISION, desired, inventory, manifest, rollout
+from tests.make import LEFT_ALONE, NOON, REVISION, desired, inventory, manifest, rollout
 
 WEB, CACHE = manifest("Deployment", "web"), manifest("Deployment", "cache")
 PROBLEM = Problem(code="X", stage=Stage.APPLY, message="no")
@@ -33,6 +35,13 @@ def test_what_is_there_already_is_marked_as_found():
     record = Record().begin(desired(CACHE), rollout(), frozenset({CACHE.ref}))
 
     assert record.inventory[CACHE.ref] == Item(born="new", found=True)
+
+
+@pytest.mark.parametrize("known", [{}, inventory(WEB, born="first")], ids=["never ours", "ours before"])
+def test_what_is_left_alone_neither_becomes_ours_nor_is_given_away(known):
+    left = replace(manifest("Deployment", "web", annotations=LEFT_ALONE), sensitive=True)
+
+    assert Record(inventory=known).begin(desired(left), rollout()).inventory == known
 
 
 def test_what_nobody_kept_is_of_the_newest_set_that_wants_it():

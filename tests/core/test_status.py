@@ -43,7 +43,7 @@ from tests.core.views import (
     waiting,
     whole,
 )
-from tests.make import desired, live, manifest, sight
+from tests.make import LEFT_ALONE, desired, live, manifest, sight
 
 NAME = "production/web"
 
@@ -308,3 +308,12 @@ def test_a_revert_that_failed_is_called_that_from_the_record_alone():
     ready = next(one for one in conditions(unseen(replace(PUT_BACK, rollout=back))) if one["type"] == "Ready")
 
     assert ready["reason"] == "RollbackFailed"
+
+
+def test_what_is_left_alone_is_not_among_the_objects():
+    left = manifest("Pod", "smoke", annotations=LEFT_ALONE)
+    wants = replace(desired(WEB, left, digest=GOOD_SET.digest), revision=GOOD_SET.revision)
+    shown = environment_status(whole(seen(wants, AT_GOOD, Rest())), NAME)
+
+    assert ([one["name"] for one in shown["objects"]], shown["objectCount"]) == (["web"], 1)
+    assert shown["health"] == {"status": "Healthy"}

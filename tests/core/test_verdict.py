@@ -11,7 +11,20 @@ from gitopsd.core.plan import Plan
 from gitopsd.core.settings import Settings
 from gitopsd.core.verdict import Outcome, examine, unhealthy
 from gitopsd.core.verdict import judge as judge_examined
-from tests.make import BROKEN, CURRENT, NOON, REVISION, ROLLING, desired, live, manifest, ref, rollout, sight
+from tests.make import (
+    BROKEN,
+    CURRENT,
+    LEFT_ALONE,
+    NOON,
+    REVISION,
+    ROLLING,
+    desired,
+    live,
+    manifest,
+    ref,
+    rollout,
+    sight,
+)
 
 WEB = ref("Deployment", "web")
 CACHE = ref("Deployment", "cache")
@@ -124,6 +137,13 @@ def test_what_is_set_apart_does_not_count():
     apart = Plan(digest="new", revision=REVISION, apart=frozenset({CACHE}))
 
     assert judge(BOTH, seen, rollout(WEB, CACHE), after(500), apart).outcome is Outcome.HEALTHY
+
+
+def test_what_is_left_alone_is_not_judged():
+    wanted, seen = desired(manifest("Deployment", "web"), manifest("Pod", "smoke", annotations=LEFT_ALONE)), sight(WEB)
+
+    assert judge(wanted, live(seen), rollout(WEB), after(1)).outcome is Outcome.HEALTHY
+    assert unhealthy(wanted, live(seen)) == frozenset()
 
 
 def test_a_pod_that_waited_for_its_node_has_a_grace_of_its_own_for_what_comes_then():

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gitopsd.core.errors import ClusterError, Problem, Stage
+from gitopsd.core.manifests.intents import managed
 from gitopsd.core.model import (
     Accepted,
     Applied,
@@ -90,8 +91,11 @@ class FakeCluster:
 
     def observe(self, environment: Environment, desired: Desired, inventory: Inventory, since: datetime | None) -> Live:
         self._must_be_up()
-        sights = {manifest.ref: self._sight(environment, manifest, inventory) for manifest in desired.manifests}
-        gone = {ref: self._live(environment, ref) for ref in inventory if ref not in sights}
+        sights = {
+            manifest.ref: self._sight(environment, manifest, inventory) for manifest in managed(desired.manifests)
+        }
+        wanted = {manifest.ref for manifest in desired.manifests}
+        gone = {ref: self._live(environment, ref) for ref in inventory if ref not in wanted}
         return Live(sights=sights, leftovers=gone, blind_s=self.blind_s if since else 0.0)
 
     def apply(self, environment: Environment, changes: Sequence[Change]) -> tuple[Applied, ...]:

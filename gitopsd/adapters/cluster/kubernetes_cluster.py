@@ -25,6 +25,7 @@ from gitopsd.adapters.cluster.unsticking import unstick
 from gitopsd.adapters.cluster.watches import Wake, Watches
 from gitopsd.adapters.cluster.watching import Scope
 from gitopsd.adapters.cluster.writing import Writer
+from gitopsd.core.manifests.intents import managed
 from gitopsd.core.model import Applied, Body, Desired, Environment, Inventory, Live, LiveObject, ObjectRef, Sight, Stuck
 from gitopsd.core.plan import Change, Prune
 from gitopsd.ports import Clock
@@ -53,9 +54,10 @@ class KubernetesCluster:
     def observe(self, environment: Environment, desired: Desired, inventory: Inventory, since: datetime | None) -> Live:
         """See ``ports.Cluster``."""
         reader = self._reader(environment)
-        wanted = frozenset(manifest.ref for manifest in desired.manifests)
-        self._memory.keep_only(environment.name, wanted | inventory.keys())
-        self._follow(environment, wanted | inventory.keys())
+        left_over = inventory.keys() - {manifest.ref for manifest in desired.manifests}
+        looked_at = frozenset((*left_over, *(manifest.ref for manifest in managed(desired.manifests))))
+        self._memory.keep_only(environment.name, looked_at)
+        self._follow(environment, looked_at)
         freshness = self._watches or _NothingIsFresh()
         observation = Observation(
             environment=environment,
@@ -77,7 +79,7 @@ class KubernetesCluster:
         )
         sights = observation.sights(desired)
         self._follow_pods(environment, sights)
-        found = leftovers.find(inventory.keys() - wanted)
+        found = leftovers.find(left_over)
         return Live(sights=sights, leftovers=found.present, unsure=found.unsure, blind_s=self._blind_s(since))
 
     def apply(self, environment: Environment, changes: Sequence[Change]) -> tuple[Applied, ...]:

@@ -20,6 +20,7 @@ from gitopsd.adapters.cluster.previews import Previewer
 from gitopsd.adapters.cluster.reading import Reader
 from gitopsd.core.answers import Meaning, about, problem_of
 from gitopsd.core.errors import ClusterError, Stage
+from gitopsd.core.manifests.intents import managed
 from gitopsd.core.model import (
     Body,
     Deferred,
@@ -52,12 +53,12 @@ class Observation:
     lanes: Lanes
 
     def sights(self, desired: Desired) -> Mapping[ObjectRef, Sight]:
-        """Look at every object of the desired set.
+        """Look at every object of the desired set that is not left alone.
 
         Raises:
             ClusterError: something could not be known.
         """
-        first = [self._without_asking(manifest) for manifest in desired.manifests]
+        first = [self._without_asking(manifest) for manifest in managed(desired.manifests)]
         looks = [found for found in first if isinstance(found, Look)]
         found = {sight.ref: sight for sight in first if isinstance(sight, Sight)}
         found |= {sight.ref: sight for sight in self._examined(looks)}

@@ -1,6 +1,7 @@
 """What becomes of helm's hooks here, said of every object that has one: a hook that acts otherwise must not surprise.
 
 Hooks are members of the set like all others: put in order by their moment and weight, kept, and pruned when they go.
+What only helm runs is left alone.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ One of ours that we do not understand is a fault: somebody relies on it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TypeAlias
@@ -166,6 +166,11 @@ def intents_of(manifest: Manifest) -> Intents:
         depends_on=_dependencies(manifest),
         ignore_paths=_listed(annotations.get(_IGNORE_PATHS, "")),
     )
+
+
+def managed(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
+    """Return all that are not left alone. Of the others nothing is read, written, judged or counted."""
+    return tuple(manifest for manifest in manifests if not intents_of(manifest).unmanaged)
 
 
 def helm_hooks(manifest: Manifest) -> frozenset[str]:

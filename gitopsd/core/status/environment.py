@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.health import public_word
+from gitopsd.core.manifests.intents import managed
 from gitopsd.core.model import HealthStatus, Json, LiveObject, Manifest, ObjectRef
 from gitopsd.core.passes import Look
 from gitopsd.core.plan import Action
@@ -205,7 +206,8 @@ def _objects(view: EnvironmentView) -> dict[str, Json]:
         return {}
     waves = {change.ref: change.wave for change in look.plan.changes}
     actions = {change.ref: change.action.value for change in look.plan.changes}
-    listed = sorted(look.desired.manifests, key=lambda manifest: _rank(look, manifest.ref))[:OBJECTS_MAX]
+    members = managed(look.desired.manifests)
+    listed = sorted(members, key=lambda manifest: _rank(look, manifest.ref))[:OBJECTS_MAX]
     newer = {manifest.ref: manifest.digest for manifest in newest.desired.manifests}
     differing = {one.ref for one in listed if one.ref in actions or newer.get(one.ref) != one.digest}
     objects: Sequence[Json] = [
@@ -217,7 +219,7 @@ def _objects(view: EnvironmentView) -> dict[str, Json]:
         )
         for manifest in listed
     ]
-    return {"objects": objects, "objectCount": len(look.desired.manifests)}
+    return {"objects": objects, "objectCount": len(members)}
 
 
 def _rank(look: Look, ref: ObjectRef) -> tuple[int, ObjectRef]:
