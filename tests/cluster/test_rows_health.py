@@ -68,6 +68,7 @@ def widgets(cluster):
     wait_for("the kind to be served", lambda: api.find("/apis/health.example.com/v1"))
     yield
     api.delete(f"{path}/{name}")
+    wait_for("the kind to be gone", lambda: not api.find(f"{path}/{name}"))
 
 
 def test_h1_what_is_never_ready_is_put_back_once_at_the_deadline(hasty_stage):
