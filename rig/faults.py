@@ -17,6 +17,7 @@ from rig.doors import close_door, open_door
 from rig.errors import RigError
 from rig.kubeconfig import write_elsewhere
 from rig.network import inside
+from rig.played import play_again
 from rig.real import PODS
 
 _CUT = """
@@ -39,6 +40,8 @@ def crashed(cluster: Cluster) -> Iterator[None]:
     finally:
         controlplane.start_api_server(cluster)
         controlplane.await_api_server(cluster)
+        if cluster.programs.identity("kwok"):
+            play_again(cluster)
 
 
 def crash_and_restart(cluster: Cluster) -> None:

@@ -30,6 +30,17 @@ _NODE_INFO = {
 
 def start_played_node(cluster: Cluster) -> None:
     """Register one node and let kwok play its kubelet."""
+    _start_kwok(cluster)
+    cluster.api().create("/api/v1/nodes", _node())
+
+
+def play_again(cluster: Cluster) -> None:
+    """Let kwok begin anew: after an outage of the API server it may never look again."""
+    cluster.programs.end("kwok")
+    _start_kwok(cluster)
+
+
+def _start_kwok(cluster: Cluster) -> None:
     stages = cluster.folder / "stages.yaml"
     stages.write_text(yaml.safe_dump_all([*pod_stages(), *balancer_stages()], sort_keys=False))
     pair = cluster.authority.sign_client("kwok", "system:kwok", ["system:masters"])
@@ -46,7 +57,6 @@ def start_played_node(cluster: Cluster) -> None:
         "--cidr=10.244.0.1/16",
     )
     cluster.programs.start("kwok", command)
-    cluster.api().create("/api/v1/nodes", _node())
 
 
 def await_played_node(cluster: Cluster) -> None:
