@@ -96,10 +96,11 @@ def examine(desired: Desired, live: Live, rollout: Rollout | None, now: datetime
     findings = tuple(finding for finding in _findings(desired, live, pending) if finding.ref not in apart)
     if rollout is None:
         return Examined(desired=desired, at=now, findings=findings)
-    rollout = _seeing_again(rollout, live.blind_s, now)
     counted = tuple(
         finding for finding in findings if finding.ref in rollout.changed or finding.ref not in rollout.baseline
     )
+    if not (rollout.failure and counted):
+        rollout = _seeing_again(rollout, live.blind_s, now)
     return Examined(
         desired=desired,
         at=now,

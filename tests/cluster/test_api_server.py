@@ -47,7 +47,8 @@ def test_the_api_server_crashes_in_the_middle_of_an_apply_and_comes_back(stage):
         with crashed(stage.cluster.powers()):
             until("gitopsd to notice", lambda: shown(daemon).problem_class == "ClusterError")
             assert len(answered) < COUNT, "the crash came too late to be in the middle"
-        until("the commit to be kept", phase_is(daemon, Phase.READY))
+        # The controllers wait longer after each attempt that found no server.
+        until("the commit to be kept", phase_is(daemon, Phase.READY), deadline_s=90)
         until("nothing to be left of the old", lambda: stage.get("configmaps", "old") is None)
 
     assert {stage.get("configmaps", name)["data"]["a"] for name in NAMES} == {"2"}
@@ -74,7 +75,7 @@ def test_the_deadline_stands_still_while_the_api_server_hangs(stage):
             until("gitopsd to notice", lambda: shown(daemon).problem_class == "ClusterError")
             until("the deadline to be over, if nobody had stopped its clock",
                   lambda: time.monotonic() - began > HANG_S)  # fmt: skip
-        until("the commit to be kept", phase_is(daemon, Phase.READY))
+        until("the commit to be kept", phase_is(daemon, Phase.READY), deadline_s=90)
 
     record = stage.record()
     assert [entry.outcome for entry in record.history] == [Outcome.KEPT, Outcome.KEPT]

@@ -115,6 +115,15 @@ def test_the_time_in_which_the_api_server_was_silent_does_not_count():
     assert judge(BOTH, seen, rollout(WEB), after(360)).outcome is Outcome.FAILED
 
 
+def test_time_unseen_changes_nothing_of_a_failure_until_it_recovers():
+    failed, seen = rollout(WEB, failure="not healthy after 300 s"), {"blind_s": 60.0}
+    unwell = judge(BOTH, live(sight(WEB, ROLLING), sight(CACHE), **seen), failed, after(400))
+    well = judge(BOTH, live(sight(WEB), sight(CACHE), **seen), failed, after(400))
+
+    assert unwell.rollout == failed
+    assert (well.rollout.blind_s, well.rollout.healthy_since) == (60.0, after(400))
+
+
 def test_an_object_that_still_waits_for_its_write_has_not_failed():
     failing = rollout(WEB, failing={WEB: NOON})
     seen = live(sight(WEB, BROKEN), sight(CACHE))
