@@ -17,7 +17,7 @@ from rig.doors import close_door, open_door
 from rig.errors import RigError
 from rig.kubeconfig import write_elsewhere
 from rig.network import inside
-from rig.played import play_again
+from rig.played import start_kwok
 from rig.real import PODS
 
 _CUT = """
@@ -28,20 +28,28 @@ table inet {table} {{
   chain from-a-pod {{ type filter hook forward priority 0; ip daddr {pods} tcp sport {port} {how}; }}
 }}
 """
+# After an outage of seconds these wait for up to a minute, or for ever, before they look again.
+_LOOK_AGAIN_LATE = {
+    "kube-controller-manager": controlplane.start_controllers,
+    "kube-scheduler": controlplane.start_scheduler,
+    "kwok": start_kwok,
+}
 _HOW = {"silent": "drop", "refused": "reject with tcp reset"}
 
 
 @contextmanager
 def crashed(cluster: Cluster) -> Iterator[None]:
-    """The API server is killed (-9); at the end it starts again, on the same data and the same port."""
+    """The API server is killed (-9); at the end it starts again, on the same data and port, and its clients anew."""
     cluster.programs.kill("kube-apiserver")
     try:
         yield
     finally:
         controlplane.start_api_server(cluster)
         controlplane.await_api_server(cluster)
-        if cluster.programs.identity("kwok"):
-            play_again(cluster)
+        for name, start in _LOOK_AGAIN_LATE.items():
+            if cluster.programs.identity(name):
+                cluster.programs.end(name)
+                start(cluster)
 
 
 def crash_and_restart(cluster: Cluster) -> None:

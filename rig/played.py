@@ -30,17 +30,12 @@ _NODE_INFO = {
 
 def start_played_node(cluster: Cluster) -> None:
     """Register one node and let kwok play its kubelet."""
-    _start_kwok(cluster)
+    start_kwok(cluster)
     cluster.api().create("/api/v1/nodes", _node())
 
 
-def play_again(cluster: Cluster) -> None:
-    """Let kwok begin anew: after an outage of the API server it may never look again."""
-    cluster.programs.end("kwok")
-    _start_kwok(cluster)
-
-
-def _start_kwok(cluster: Cluster) -> None:
+def start_kwok(cluster: Cluster) -> None:
+    """Let kwok play the kubelets of nodes that are marked for it."""
     stages = cluster.folder / "stages.yaml"
     stages.write_text(yaml.safe_dump_all([*pod_stages(), *balancer_stages()], sort_keys=False))
     pair = cluster.authority.sign_client("kwok", "system:kwok", ["system:masters"])

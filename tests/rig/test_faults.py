@@ -34,6 +34,14 @@ def test_a_killed_api_server_does_not_answer(api_cluster: TestCluster) -> None:
     assert api_cluster.api().answers()
 
 
+def test_after_a_crash_nobody_who_runs_pods_waits_to_look_again(cluster: TestCluster) -> None:
+    programs = cluster.powers().programs
+    before = {name: programs.identity(name) for name in ("kube-controller-manager", "kube-scheduler", "kwok", "etcd")}
+    crash_and_restart(cluster.powers())
+    anew = {name for name, identity in before.items() if programs.identity(name) != identity}
+    assert anew == {"kube-controller-manager", "kube-scheduler", "kwok"}
+
+
 def test_a_paused_api_server_says_nothing_and_goes_on_later(api_cluster: TestCluster) -> None:
     api = api_cluster.api()
     with paused(api_cluster.powers()), pytest.raises(TimeoutError):
