@@ -205,13 +205,17 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stuck:
-    """A pod of an older revision that its owner never replaces by itself, and whose that is, as both were read."""
+    """A pod of an older revision that its owner will not replace before it is ready, and whose, as both were read.
+
+    ``may_come_up`` = it may yet become ready by itself; else it is waited for in vain.
+    """
 
     ref: ObjectRef
     uid: str
     resource_version: str
     owner: ObjectRef
     owner_uid: str
+    may_come_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias, TypeVar
 
 from gitopsd.core import diff, leftovers
@@ -32,7 +32,7 @@ from gitopsd.core.model import (
 )
 from gitopsd.core.order import in_order, needs
 from gitopsd.core.plan import Action, Cause, Change, Plan
-from gitopsd.core.record import CORRECTIONS_WINDOW_S, Record
+from gitopsd.core.record import CORRECTIONS_WINDOW_S, Record, Trigger
 from gitopsd.core.target import Target
 
 FIGHT_CORRECTIONS_MAX = 5
@@ -79,7 +79,7 @@ def make_plan(target: Target, desired: Desired, live: Live, record: Record, now:
         (manifest, _in_wave(wave, planner.step(manifest, live.sights[manifest.ref])))
         for wave, manifest in in_order(managed(desired.manifests))
     ]
-    return _collect(target, desired, live, record, _behind_gates(desired, live, steps))
+    return _collect(planner, desired, live, _behind_gates(desired, live, steps))
 
 
 def _in_wave(wave: int, step: _Step) -> _Step:
@@ -290,11 +290,9 @@ def _wanted_before(manifest: Manifest, elder: str) -> Problem:
     )
 
 
-def _collect(
-    target: Target, desired: Desired, live: Live, record: Record, steps: Sequence[tuple[Manifest, _Step]]
-) -> Plan:
+def _collect(planner: _Planner, desired: Desired, live: Live, steps: Sequence[tuple[Manifest, _Step]]) -> Plan:
     unchanged = [(manifest, step) for manifest, step in steps if isinstance(step, _Unchanged)]
-    going = leftovers.sort_out(target, desired, live, record)
+    going = leftovers.sort_out(planner.target, desired, live, planner.record)
     return Plan(
         digest=desired.digest,
         revision=desired.revision,
@@ -307,19 +305,27 @@ def _collect(
         fighting=tuple(step.problem for step in _of(steps, _Fight)),
         prunes=going.prunes,
         kept_back=going.kept_back,
-        stuck=_stuck(desired, live, record, [manifest for manifest, _ in unchanged]),
+        stuck=_stuck(planner, desired, live, [manifest for manifest, _ in unchanged]),
         learned={**{manifest.ref: step.learned for manifest, step in unchanged if step.learned}, **going.learned},
         forgotten=going.forgotten,
         unchanged_count=len(unchanged),
     )
 
 
-def _stuck(desired: Desired, live: Live, record: Record, settled: Sequence[Manifest]) -> tuple[Stuck, ...]:
-    """Pods that keep what the rollout changed, and that is written, from coming about."""
-    rollout = record.rollout_of(desired.digest)
-    changed = [manifest for manifest in settled if rollout and manifest.ref in rollout.changed]
+def _stuck(planner: _Planner, desired: Desired, live: Live, settled: Sequence[Manifest]) -> tuple[Stuck, ...]:
+    """Pods that keep what the rollout changed, and that is written, from coming about.
+
+    One that may yet come up has half the time for it, and goes only on the way back: what failed is to go anyway.
+    """
+    rollout = planner.record.rollout_of(desired.digest)
+    if rollout is None:
+        return ()
+    patient_until = rollout.started_at + timedelta(seconds=desired.settings.deadline_s / 2 + live.blind_s)
+    is_over = rollout.trigger is not Trigger.COMMIT and planner.now >= patient_until
+    changed = [manifest for manifest in settled if manifest.ref in rollout.changed]
     helped = [live.sights[manifest.ref].live for manifest in changed if _is_seen_through(manifest)]
-    return tuple(found.stuck for found in helped if found and found.stuck)
+    held_up = [found.stuck for found in helped if found and found.stuck]
+    return tuple(pod for pod in held_up if is_over or not pod.may_come_up)
 
 
 def _is_seen_through(manifest: Manifest) -> bool:

@@ -212,6 +212,24 @@ def test_a_pod_that_holds_up(changed, preview, stuck):
 
 
 @pytest.mark.parametrize(
+    ("trigger", "seconds", "goes"),
+    [
+        pytest.param(Trigger.REVERT, 209, False, id="on the way back it has half the time, and what nobody saw"),
+        pytest.param(Trigger.REVERT, 210, True, id="then it goes"),
+        pytest.param(Trigger.ROLLBACK, 210, True, id="as it does when a person goes back"),
+        pytest.param(Trigger.COMMIT, 299, False, id="for a commit it never does"),
+    ],
+)
+def test_a_pod_that_may_come_up_has_time(trigger, seconds, goes):
+    pod = replace(POD, may_come_up=True)
+    seen = live(Sight(ref=WEB.ref, live=found(WEB.ref, ROLLING, stuck=pod)), blind_s=60.0)
+    record = replace(KNOWN, rollout=rollout(WEB.ref, trigger=trigger, started_at=NOON - timedelta(seconds=seconds)))
+    aim = Target(digest="new", trigger=trigger, desired=desired(WEB), proven=True)
+
+    assert make_plan(aim, desired(WEB), seen, record, NOON).stuck == ((pod,) if goes else ())
+
+
+@pytest.mark.parametrize(
     ("annotation", "owner"),
     [
         pytest.param({"gitopsd.dev/reconcile": "disabled"}, "", id="left to people"),

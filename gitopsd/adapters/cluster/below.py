@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gitopsd.adapters.cluster.discovery import Resource
 from gitopsd.adapters.cluster.reading import Reader, ref_of
 from gitopsd.core.fields import part, parts, read, text, text_of
-from gitopsd.core.health import assess, is_good, needs_look_below, stuck_pod
+from gitopsd.core.health import assess, is_good, may_come_up, needs_look_below, stuck_pod
 from gitopsd.core.model import Body, Health, HealthStatus, LiveObject, Stuck
 
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
@@ -47,6 +47,7 @@ def _stuck(owner: Body, pod: Body) -> Stuck:
         resource_version=text(pod, "metadata.resourceVersion"),
         owner=ref_of(STATEFUL_SETS, owner),
         owner_uid=text(owner, "metadata.uid"),
+        may_come_up=may_come_up(owner, pod),
     )
 
 

@@ -4,7 +4,17 @@ A false Failed takes a good release back, so it is the worst error: when in doub
 """
 
 from gitopsd.core.health.assessment import assess, assess_all, needs_look_below, public_word
-from gitopsd.core.health.below import stuck_pod
+from gitopsd.core.health.below import may_come_up, stuck_pod
 from gitopsd.core.health.reasons import NOT_STARTED, Reason, is_good
 
-__all__ = ["NOT_STARTED", "Reason", "assess", "assess_all", "is_good", "needs_look_below", "public_word", "stuck_pod"]
+__all__ = [
+    "NOT_STARTED",
+    "Reason",
+    "assess",
+    "assess_all",
+    "is_good",
+    "may_come_up",
+    "needs_look_below",
+    "public_word",
+    "stuck_pod",
+]

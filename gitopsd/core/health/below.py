@@ -38,19 +38,24 @@ def look_below(body: Body, own: Health, below: Sequence[Body]) -> Health:
 
 
 def stuck_pod(body: Body, below: Sequence[Body]) -> Body | None:
-    """Return the pod that an ordered StatefulSet never replaces by itself, although it is not what that is to run.
+    """Return the pod that an ordered StatefulSet will not replace before it is ready, although of another revision.
 
-    It waits for each pod to be ready before it touches the next. One of a revision that it has left for good, or that
-    is doomed, would be waited for in vain; Kubernetes' own advice ("forced rollback") is to delete it by hand.
+    It waits for each pod to be ready before it touches the next; Kubernetes' own advice ("forced rollback") is to
+    delete such a pod by hand.
     """
-    newest, last = text(body, "status.updateRevision"), text(body, "status.currentRevision")
-    if not _goes_in_order(body) or not newest or not last:
+    newest = text(body, "status.updateRevision")
+    if not _goes_in_order(body) or not newest or not text(body, "status.currentRevision"):
         return None
     pod = _waited_for(body, below)
-    revision = label(pod, CONTROLLER_HASH) if pod else ""
-    if pod is None or revision in {"", newest}:
-        return None
-    return pod if revision != last or doom_of(pod) else None
+    return pod if pod and label(pod, CONTROLLER_HASH) not in {"", newest} else None
+
+
+def may_come_up(body: Body, pod: Body) -> bool:
+    """Whether a pod that holds up its StatefulSet may yet become ready by itself.
+
+    One that is doomed, or of a revision that the StatefulSet has left for good, is waited for in vain.
+    """
+    return label(pod, CONTROLLER_HASH) == text(body, "status.currentRevision") and doom_of(pod) is None
 
 
 def _goes_in_order(body: Body) -> bool:
@@ -144,7 +149,10 @@ def _unready(pods: Sequence[Body]) -> list[str]:
 
 def _held_up(body: Body, below: Sequence[Body]) -> list[str]:
     pod = stuck_pod(body, below)
-    return [f"{_name(pod)} is of an older revision and not ready; it must be deleted to be replaced"] if pod else []
+    if pod is None:
+        return []
+    what_now = "it is waited for" if may_come_up(body, pod) else "it must be deleted to be replaced"
+    return [f"{_name(pod)} is of an older revision and not ready; {what_now}"]
 
 
 def _name(pod: Body) -> str:

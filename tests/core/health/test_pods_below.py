@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitopsd.core.health import Reason, assess, needs_look_below, stuck_pod
+from gitopsd.core.health import Reason, assess, may_come_up, needs_look_below, stuck_pod
 from gitopsd.core.model import HealthStatus
 
 CURRENT, IN_PROGRESS, FAILED = HealthStatus.CURRENT, HealthStatus.IN_PROGRESS, HealthStatus.FAILED
@@ -330,12 +330,13 @@ def among(*pods, spec=None, generation=1):
         pytest.param(held_up_by(), id="doomed, of a revision that was left"),
         pytest.param(held_up_by(container=STARTING), id="not ready, of a revision that was left"),
         pytest.param(held_up_by("db-1"), id="doomed, of the revision before"),
+        pytest.param(held_up_by("db-1", STARTING), id="not ready, of the revision before"),
         pytest.param(held_up_by(spec=NEXT), id="with the server's defaults written out"),
         pytest.param(among(up("db-1"), down("db-2"), spec={"ordinals": {"start": 1}}), id="its first pod is not zero"),
         pytest.param(among(up("db-0"), up("db-1"), down("db-2"), down("db-10")), id="before one that is to go anyway"),
     ],
 )
-def test_an_ordered_stateful_set_waits_in_vain_for_a_pod(stuck):
+def test_an_ordered_stateful_set_waits_for_a_pod(stuck):
     """Kubernetes' own advice is to delete it by hand, after the template was put back."""
     assert stuck["metadata"]["name"] == "db-2"
 
@@ -344,7 +345,6 @@ def test_an_ordered_stateful_set_waits_in_vain_for_a_pod(stuck):
     "stuck",
     [
         pytest.param(held_up_by("db-2"), id="it is of the newest revision"),
-        pytest.param(held_up_by("db-1", STARTING), id="it is of the revision before, and may come up"),
         pytest.param(
             held_up_by(phase="Running", conditions=[{"type": "Ready", "status": "True"}], container=RUNNING),
             id="it is ready",
@@ -365,9 +365,6 @@ def test_an_ordered_stateful_set_waits_in_vain_for_a_pod(stuck):
             among(up("db-0"), down("db-1", "db-2", STARTING), down("db-2")), id="one before it is new, and comes up"
         ),
         pytest.param(
-            among(up("db-0"), down("db-1", "db-1", STARTING), down("db-2")), id="one before it is old, and may come up"
-        ),
-        pytest.param(
             among(up("db-0"), down("db-1", deletionTimestamp="2026-01-01T00:00:00Z"), down("db-2")),
             id="one before it is going",
         ),
@@ -383,11 +380,26 @@ def test_of_several_pods_only_the_one_that_is_waited_for_is_stuck():
     assert among(up("db-0"), down("db-1"), down("db-2"))["metadata"]["name"] == "db-1"
 
 
-def test_a_stateful_set_says_which_pod_holds_up_its_update():
-    broken = down("db-2", "db-1", waiting("ErrImagePull"))
-    health = assess(stateful_set(), [up("db-0"), up("db-1"), broken])
+@pytest.mark.parametrize(
+    ("revision", "container", "expected"),
+    [
+        pytest.param("db-1", STARTING, True, id="of the revision before"),
+        pytest.param("db-1", MISSING, False, id="of the revision before, and doomed"),
+        pytest.param("db-2-bad", STARTING, False, id="of a revision that was left for good"),
+    ],
+)
+def test_what_is_waited_for_may_come_up(revision, container, expected):
+    assert may_come_up(stateful_set(), down("db-2", revision, container)) is expected
 
-    told = "2/3 ready; db-2 is of an older revision and not ready; it must be deleted to be replaced"
+
+@pytest.mark.parametrize(
+    ("container", "what_now"),
+    [(waiting("ErrImagePull"), "it must be deleted to be replaced"), (STARTING, "it is waited for")],
+)
+def test_a_stateful_set_says_which_pod_holds_up_its_update(container, what_now):
+    health = assess(stateful_set(), [up("db-0"), up("db-1"), down("db-2", "db-1", container)])
+
+    told = f"2/3 ready; db-2 is of an older revision and not ready; {what_now}"
     assert (health.status, health.message) == (IN_PROGRESS, told)
 
 
