@@ -11,7 +11,7 @@ import json
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from gitopsd.core.answers import Subject, meaning_of, problem_of
@@ -41,11 +41,12 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """Who strives, in words for people, and for which Lease."""
+    """Who strives, in words for people, for which Lease, and how patiently."""
 
     namespace: str
     name: str
     identity: str
+    timing: Timing = field(default_factory=Timing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +76,17 @@ class Elector:
         candidate: Candidate,
         clock: Clock,
         on_change: Callable[[bool], None] = lambda _: None,
-        timing: Timing | None = None,
+        on_other: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """``on_change`` is told whether we lead; ``on_other``, who else was found to hold the lease."""
         self._api = api
         self._candidate = candidate
         # A pod that was replaced may have the name, and the pid, of one that still runs somewhere.
         self._identity = f"{candidate.identity}_{secrets.token_hex(4)}"
         self._clock = clock
         self._on_change = on_change
-        self._timing = timing or Timing()
+        self._on_other = on_other
+        self._timing = candidate.timing
         self._leads_until = 0.0
         self._was_leading = False
         self._seen: _Seen | None = None
@@ -193,8 +196,11 @@ class Elector:
 
     def _observe(self, lease: Body) -> None:
         version, holder = text(lease, "metadata.resourceVersion"), text(lease, "spec.holderIdentity")
-        if self._seen is None or (self._seen.version, self._seen.holder) != (version, holder):
+        known = self.holder
+        if self._seen is None or (self._seen.version, known) != (version, holder):
             self._seen = _Seen(version, holder, self._clock.steady())
+        if holder not in ("", known, self._identity):
+            self._on_other(holder)
 
     def _is_anothers(self, lease: Body) -> bool:
         holder = text(lease, "spec.holderIdentity")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from gitopsd.cli.output import emit_line, emit_table, tell
 from gitopsd.core.fields import text
 from gitopsd.core.model import Body, Json
-from gitopsd.core.passes import Look
+from gitopsd.core.passes import Look, Prospect
 from gitopsd.core.plan import Action, Change
 from gitopsd.core.status.shown import present, problem_json, short
 
@@ -28,10 +28,11 @@ def count_changes(look: Look) -> int:
     return len(plan.changes) + len(plan.prunes) + blocked
 
 
-def plan_json(look: Look) -> Mapping[str, Json]:
-    """Return the plan."""
-    plan = look.plan
-    problems = (*plan.rejections, *plan.conflicts, *plan.fighting, *plan.kept_back)
+def plan_json(prospect: Prospect) -> Mapping[str, Json]:
+    """Return the plan, and what keeps it from being that of Git's newest commit."""
+    plan = prospect.look.plan
+    of_git = (problem for trouble in prospect.troubles for problem in trouble.problems)
+    problems = (*of_git, *plan.rejections, *plan.conflicts, *plan.fighting, *plan.kept_back)
     return {
         "revision": str(plan.revision),
         "digest": plan.digest,

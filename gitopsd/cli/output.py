@@ -91,16 +91,10 @@ def progress(text: str) -> None:
 
 def tell(*problems: Problem, kind: str = "error", to_stdout: bool = False) -> None:
     """Print problems for someone paged at night: what, where, why, what to do, where to read on."""
-    console = Console(stderr=not to_stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = Console(stderr=not to_stdout, highlight=False, markup=False, emoji=False)
     for problem in problems:
-        console.print(
-            Text.assemble(
-                (kind, f"bold {_STYLES[kind]}"),
-                " ",
-                (problem.code, "bold"),
-                clean(f" {problem.where}".rstrip()),
-            )
-        )
+        head = ((kind, f"bold {_STYLES[kind]}"), " ", (problem.code, "bold"), clean(f" {problem.where}".rstrip()))
+        console.print(Text.assemble(*head), soft_wrap=True)
         for name, said in (
             ("", ": ".join(part for part in (problem.ref, problem.message) if part)),
             ("cause", problem.cause),
@@ -108,7 +102,7 @@ def tell(*problems: Problem, kind: str = "error", to_stdout: bool = False) -> No
             ("see", problem.docs),
         ):
             if said:
-                console.print(Text(f"  {name + ':':<7}" if name else "  ", "dim") + Text(clean(said), ""))
+                _sentence(console, said, label=f"  {name + ':':<7}" if name else "  ")
 
 
 def clean(text: str) -> str:
@@ -137,15 +131,18 @@ def _for_a_person(
     for number, segments in enumerate(lines):
         console.print(Text.assemble(*((segment.text, segment.style or "") for segment in segments)), soft_wrap=True)
         if by_row and number and under[number - 1]:
-            _sentence(console, under[number - 1])
+            _sentence(console, under[number - 1], "dim")
     for sentence in () if by_row else under:
-        _sentence(console, sentence)
+        _sentence(console, sentence, "dim")
 
 
-def _sentence(console: Console, sentence: str) -> None:
-    grid = Table.grid(padding=(0, 0))
-    grid.add_row(Text("  "), Text(clean(sentence), "dim", overflow="fold"))
-    console.print(grid)
+def _sentence(console: Console, sentence: str, style: str = "", *, label: str = "  ") -> None:
+    """A terminal gets it within its width, broken between words; a pipe on one line."""
+    said = Text(clean(sentence), style)
+    lines = said.wrap(console, max(console.width - len(label), 1)) if console.is_terminal else [said]
+    for number, line in enumerate(lines):
+        line.rstrip()
+        console.print(Text.assemble((" " * len(label) if number else label, "dim"), line), soft_wrap=True)
 
 
 def _for_a_pipe(columns: Sequence[str], rows: Sequence[Sequence[str]], under: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 import typer
@@ -16,7 +16,7 @@ from gitopsd.cli.tables import seconds_said, show_status
 from gitopsd.core.errors import ConfigError, GitopsdError, Problem, Stage
 from gitopsd.core.fields import part, text
 from gitopsd.core.model import Body, Json
-from gitopsd.core.passes import Look
+from gitopsd.core.passes import Prospect
 from gitopsd.core.status.overview import View, status
 
 NameArgument = Annotated[str | None, typer.Argument(help="One environment; all without it.", metavar="ENVIRONMENT")]
@@ -50,30 +50,30 @@ def plan(
     environment: NameArgument = None, config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE
 ) -> None:
     """Say what would be done, and why; write nothing."""
-    looks = build(config).look(environment)
+    found = build(config).look(environment)
+    prospects = _prospects(found)
     if output in (Output.JSON, Output.YAML):
-        emit({name: plan_json(look) for name, look in looks.items() if isinstance(look, Look)}, output)
+        emit({name: plan_json(prospect) for name, prospect in prospects.items()}, output)
     else:
-        for name, look in looks.items():
-            if isinstance(look, Look):
-                show_plan(name, look)
-    codes = [Exit.NOT_WELL for look in looks.values() if isinstance(look, Look) and look.plan.rejections]
-    raise typer.Exit(worst([*codes, *_failures(looks)]))
+        for name, prospect in prospects.items():
+            show_plan(name, prospect.look)
+    codes = [Exit.NOT_WELL for prospect in prospects.values() if prospect.look.plan.rejections]
+    raise typer.Exit(worst([*codes, *_troubles(found)]))
 
 
 def diff(
     environment: NameArgument = None, config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TABLE
 ) -> None:
     """Show each field that would change, old and new; end with 1 when anything would."""
-    looks = build(config).look(environment)
+    found = build(config).look(environment)
+    prospects = _prospects(found)
     if output in (Output.JSON, Output.YAML):
-        emit({name: plan_json(look)["changes"] for name, look in looks.items() if isinstance(look, Look)}, output)
+        emit({name: plan_json(prospect)["changes"] for name, prospect in prospects.items()}, output)
     else:
-        for name, look in looks.items():
-            if isinstance(look, Look):
-                show_diff(name, look)
-    codes = [Exit.NOT_WELL for look in looks.values() if isinstance(look, Look) and count_changes(look)]
-    raise typer.Exit(worst([*codes, *_failures(looks)]))
+        for name, prospect in prospects.items():
+            show_diff(name, prospect.look)
+    codes = [Exit.NOT_WELL for prospect in prospects.values() if count_changes(prospect.look)]
+    raise typer.Exit(worst([*codes, *_troubles(found)]))
 
 
 def once_json(view: View) -> Mapping[str, Json]:
@@ -113,13 +113,18 @@ def _revision(shown: Body) -> str:
     return f"{text(shown, 'ref')}@sha1:{commit}" if commit else ""
 
 
-def _failures(looks: Mapping[str, Look | GitopsdError]) -> list[Exit]:
-    """Tell what could not be looked at."""
-    failed = {name: look for name, look in looks.items() if isinstance(look, GitopsdError)}
-    for name, error in failed.items():
-        progress(f"{name}:")
-        tell(*error.problems)
-    return [code_of(type(error).__name__) for error in failed.values()]
+def _prospects(found: Mapping[str, Prospect | GitopsdError]) -> Mapping[str, Prospect]:
+    return {name: one for name, one in found.items() if isinstance(one, Prospect)}
+
+
+def _troubles(found: Mapping[str, Prospect | GitopsdError]) -> Iterator[Exit]:
+    """Tell what could not be looked at, or is not Git's newest commit."""
+    for name, one in found.items():
+        troubles = one.troubles if isinstance(one, Prospect) else (one,)
+        for trouble in troubles:
+            progress(f"{name}:")
+            tell(*trouble.problems)
+            yield code_of(type(trouble).__name__)
 
 
 class _Told:

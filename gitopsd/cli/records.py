@@ -159,7 +159,7 @@ class Change:
         """Return what Git wants: what is being rolled out, or else what a look at Git says.
 
         Raises:
-            GitopsdError: nothing is under way, and Git could not be asked.
+            GitopsdError: nothing is under way, and Git could not be asked, or what it says cannot be rendered.
         """
         rollout = record.rollout
         if rollout and rollout.digest == record.current:
@@ -168,10 +168,11 @@ class Change:
         found = self._wired.look(name)[name]
         if isinstance(found, GitopsdError):
             raise found
-        refused = found.target.hold
-        if refused:
-            return Content(refused.digest, refused.revision)
-        return Content(found.desired.digest, found.desired.revision)
+        if found.troubles:
+            # The look is at something older, which nobody asked to hold.
+            raise found.troubles[0]
+        refused, desired = found.look.target.hold, found.look.desired
+        return Content(refused.digest, refused.revision) if refused else Content(desired.digest, desired.revision)
 
     def _say(self, view: EnvironmentView, output: Output) -> None:
         whole = View(daemon=DaemonView(), environments=(view,), at=self._wired.clock.now())

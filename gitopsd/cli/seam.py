@@ -10,7 +10,7 @@ import typer
 
 from gitopsd.core.errors import GitopsdError
 from gitopsd.core.model import Environment
-from gitopsd.core.passes import Look
+from gitopsd.core.passes import Prospect
 from gitopsd.core.status.overview import View
 from gitopsd.ports import Clock, Store
 
@@ -39,7 +39,7 @@ class Wired(Protocol):
     def once(self, timeout_s: float, progress: Callable[[View], None]) -> View:
         """Make passes until every environment has come to rest, or the time is up."""
 
-    def look(self, name: str | None) -> Mapping[str, Look | GitopsdError]:
+    def look(self, name: str | None) -> Mapping[str, Prospect | GitopsdError]:
         """Look at one environment, or at all, and plan; write nothing."""
 
 

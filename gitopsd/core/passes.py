@@ -46,6 +46,19 @@ class Look:
         return bool(stuck & {"OWNERSHIP_CONFLICT", "HANDOVER_PENDING", "HANDOVER_UNCLEAR"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """What Git says, and a look at what a pass would take up now; nothing was done."""
+
+    git: Git
+    look: Look
+
+    @property
+    def troubles(self) -> tuple[SourceError | RenderError, ...]:
+        """Why it may not be a look at Git's newest commit."""
+        return tuple(trouble for trouble in (self.git.stale, self.git.rejected) if trouble)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A look, and the one next step that it calls for."""

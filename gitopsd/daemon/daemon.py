@@ -22,7 +22,7 @@ from gitopsd.config import load_config
 from gitopsd.core.applyset import ID, parent_name
 from gitopsd.core.errors import ClusterError, ConfigError, GitopsdError, Problem, RenderError, Stage
 from gitopsd.core.model import Environment
-from gitopsd.core.passes import Look
+from gitopsd.core.passes import Prospect
 from gitopsd.core.status.view import DaemonView, EnvironmentView, View
 from gitopsd.core.target import Target, choose_target
 from gitopsd.daemon.engine import Engine
@@ -97,7 +97,7 @@ class Daemon:
             progress(self.view())
         return self.view()
 
-    def look(self, name: str | None) -> Mapping[str, Look | GitopsdError]:
+    def look(self, name: str | None) -> Mapping[str, Prospect | GitopsdError]:
         """Look at one environment, or at all, and plan; write nothing.
 
         Raises:
@@ -139,15 +139,15 @@ class Daemon:
             problem_count=trouble.count,
         )
 
-    def _look(self, environment: Environment) -> Look | GitopsdError:
+    def _look(self, environment: Environment) -> Prospect | GitopsdError:
         try:
             record = self._house.store.load(environment)
             git = ask_git(environment, record, self._house.ports)
             # A plan shows what would be done if nobody had paused it.
             choice = choose_target(git.desired, replace(record, suspended=None), proven=git.stale is None)
             if isinstance(choice, Target):
-                return look_at(environment, choice, git, record, self._house.ports)
-            return git.stale or ClusterError(_nowhere(environment))
+                return Prospect(git=git, look=look_at(environment, choice, git, record, self._house.ports))
+            return git.stale or git.rejected or ClusterError(_nowhere(environment))
         except GitopsdError as error:
             return error
 
@@ -166,7 +166,7 @@ class Daemon:
         house, engine = self._house, self._engine
         self._started_at = house.clock.now()
         with ExitStack() as stack:
-            elector = house.elector(self._lead)
+            elector = house.elector(self._lead, _stand_by)
             if elector:
                 house.fence.elector = elector
                 elector.start()
@@ -284,6 +284,10 @@ def _unknown(name: str, environments: Mapping[str, Environment]) -> Problem:
         message=f"there is no environment {name}",
         hint=f"there are {', '.join(sorted(environments)) or 'none'}",
     )
+
+
+def _stand_by(holder: str) -> None:
+    logger.bind(holder=holder).info("another replica holds the lease; waiting for it to be free")
 
 
 def _nowhere(environment: Environment) -> Problem:

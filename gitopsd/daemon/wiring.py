@@ -98,14 +98,14 @@ class House:
     ports: Ports
     instance: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 
-    def elector(self, on_change: Callable[[bool], None]) -> Elector | None:
+    def elector(self, on_change: Callable[[bool], None], on_other: Callable[[str], None]) -> Elector | None:
         """Return who strives for the Lease on our behalf, if it is shared."""
         if not self.config.leaderElection.enabled:
             return None
         candidate = Candidate(
             namespace=self.config.namespace, name=self.config.leaderElection.name, identity=self.instance
         )
-        return Elector(self.lease_api, candidate, self.clock, on_change)
+        return Elector(self.lease_api, candidate, self.clock, on_change, on_other)
 
     def authority(self) -> KubernetesAuthority | None:
         """Return who says what a caller may read; None = every caller may."""

@@ -25,12 +25,13 @@ class Contest:
         self.server, self.clock = FakeApi(), FakeClock()
         self.roads = {name: LossyApi(self.server) for name in "ab"}
         self.told = {name: [] for name in "ab"}
+        self.others = {name: [] for name in "ab"}
         self.hanging: set[str] = set()
         self.electors = {name: self._elector(name) for name in "ab"}
 
     def _elector(self, name: str) -> Elector:
         candidate = Candidate(namespace="gitopsd", name="gitopsd", identity=name)
-        return Elector(self.roads[name], candidate, self.clock, self.told[name].append)
+        return Elector(self.roads[name], candidate, self.clock, self.told[name].append, self.others[name].append)
 
     @property
     def leaders(self) -> str:
@@ -63,6 +64,14 @@ def test_the_first_one_leads_and_the_second_does_not(contest):
     assert contest.leaders == "a"
     assert contest.electors["b"].holder.startswith("a_")
     assert contest.told == {"a": [True], "b": []}
+
+
+def test_who_waits_is_told_for_whom_and_once(contest):
+    contest.step("a", "b", "a", "b")
+    contest.pass_time(20, "b")
+
+    assert [holder.partition("_")[0] for holder in contest.others["b"]] == ["a"]
+    assert contest.others["a"] == []
 
 
 def test_who_stumbles_over_the_news_is_told_again():
@@ -407,7 +416,7 @@ class Told:
 
 def _started(api, name: str) -> tuple[Elector, Told]:
     told = Told()
-    elector = Elector(api, Candidate(namespace="gitopsd", name="x", identity=name), SystemClock(), told, QUICK)
+    elector = Elector(api, Candidate(namespace="gitopsd", name="x", identity=name, timing=QUICK), SystemClock(), told)
     elector.start()
     return elector, told
 

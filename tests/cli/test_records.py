@@ -11,9 +11,9 @@ import pytest
 from gitopsd.cli.output import Output
 from gitopsd.cli.records import ATTEMPTS_MAX, Change
 from gitopsd.core import commands
-from gitopsd.core.errors import ConfigError, GitopsdError, PlanRefused, Superseded
+from gitopsd.core.errors import ConfigError, GitopsdError, PlanRefused, RenderError, Superseded
 from gitopsd.core.model import Environment
-from gitopsd.core.passes import Look
+from gitopsd.core.passes import Git, Prospect
 from gitopsd.core.record import Record
 from tests.core.views import (
     AT_GOOD,
@@ -27,6 +27,7 @@ from tests.core.views import (
     READY,
     ROLLED_OUT,
     ROLLING_OUT,
+    TAB,
 )
 from tests.fakes.clock import FakeClock
 from tests.fakes.store import FakeStore
@@ -55,7 +56,7 @@ class FakeWired:
     store: BusyStore = field(default_factory=BusyStore)
     clock: FakeClock = field(default_factory=FakeClock)
     environments: Mapping[str, Environment] = field(default_factory=lambda: {NAME: ENVIRONMENT})
-    seen: Look | GitopsdError = GIT_DOWN
+    seen: Prospect | GitopsdError = GIT_DOWN
 
     def run(self) -> int:
         raise AssertionError
@@ -125,14 +126,14 @@ def test_a_hold_takes_the_rollout_under_way_and_needs_no_git():
 
 
 def test_a_hold_of_what_is_to_come_asks_git():
-    wired = FakeWired(seen=ROLLED_OUT.latest.look).at(AT_GOOD)
+    wired = FakeWired(seen=Prospect(git=Git(), look=ROLLED_OUT.latest.look)).at(AT_GOOD)
 
     assert Change(wired, NAME, "").wanted(AT_GOOD).digest == BAD_SET.digest
 
 
 def test_a_hold_of_what_is_held_already_is_known_as_that():
     look = replace(READY.latest.look, target=replace(READY.latest.look.target, hold=HOLD))
-    wired = FakeWired(seen=look).at(PUT_BACK)
+    wired = FakeWired(seen=Prospect(git=Git(), look=look)).at(PUT_BACK)
 
     assert Change(wired, NAME, "").wanted(PUT_BACK).digest == HOLD.digest
 
@@ -140,6 +141,14 @@ def test_a_hold_of_what_is_held_already_is_known_as_that():
 def test_a_hold_of_what_is_to_come_fails_while_git_is_silent():
     with pytest.raises(GitopsdError):
         Change(FakeWired().at(AT_GOOD), NAME, "").wanted(AT_GOOD)
+
+
+@pytest.mark.parametrize("git", [Git(stale=GIT_DOWN), Git(rejected=RenderError(TAB))], ids=["stale", "rejected"])
+def test_a_hold_of_what_is_to_come_never_takes_what_runs_for_it(git):
+    wired = FakeWired(seen=Prospect(git=git, look=READY.latest.look)).at(AT_GOOD)
+
+    with pytest.raises(GitopsdError):
+        Change(wired, NAME, "").wanted(AT_GOOD)
 
 
 def test_the_answer_for_a_machine_is_the_status(capsys):

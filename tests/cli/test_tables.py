@@ -14,7 +14,7 @@ from gitopsd.cli.output import Output
 from gitopsd.cli.passes import once_json
 from gitopsd.cli.tables import seconds_said, show_status
 from gitopsd.core.errors import Problem, Stage
-from gitopsd.core.passes import Look
+from gitopsd.core.passes import Git, Look, Prospect
 from gitopsd.core.plan import Action, Cause, Change, Plan, Prune
 from gitopsd.core.status.overview import View, environment_status, status
 from gitopsd.web import Server, create_app
@@ -168,10 +168,10 @@ def test_no_value_of_a_secret_is_printed(look, capsys, show):
 
 
 def test_a_plan_for_a_machine_has_every_patch(look):
-    changes = plan_json(look)["changes"]
+    changes = plan_json(Prospect(git=Git(), look=look))["changes"]
 
     assert [len(change["patch"]) for change in changes] == [0, 3, 1]
-    assert "aHVudGVyMg" not in json.dumps(plan_json(look))
+    assert "aHVudGVyMg" not in json.dumps(plan_json(Prospect(git=Git(), look=look)))
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,9 @@ class Contest:
 
     def join(self, name: str) -> Replica:
         replica = Replica(name)
-        candidate = Candidate(namespace=self.namespace, name="gitopsd", identity=name)
+        candidate = Candidate(namespace=self.namespace, name="gitopsd", identity=name, timing=TIMING)
         api = Transport(credentials(self.kubeconfig), limits=CALLS)
-        replica.elector = Elector(api, candidate, SystemClock(), replica.told.append, TIMING)
+        replica.elector = Elector(api, candidate, SystemClock(), replica.told.append)
         replica.elector.start()
         self.replicas.append(replica)
         return replica

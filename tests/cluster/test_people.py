@@ -76,6 +76,21 @@ def test_a_person_rolls_back_with_neither_git_nor_a_daemon(stage):
     assert _writes(stage, begin) == ["delete extra", "patch app"]
 
 
+def test_a_plan_that_is_not_of_the_newest_commit_says_so_and_no_hold_is_taken_from_it(stage):
+    _kept(stage, ONE)
+    stage.commit({"app.yaml": "data:\n\tversion: '2'\n"})
+
+    refused = [gitopsd(stage, command, "staging") for command in ("plan", "diff", "hold")]
+    stage.server.stop()
+    silent = [gitopsd(stage, command, "staging") for command in ("plan", "diff", "hold")]
+
+    assert [(said.code, "YAML_SYNTAX environments/staging/app.yaml:2" in said.text) for said in refused] == [
+        (Exit.NOT_WELL, True)
+    ] * 3
+    assert [(said.code, "GIT_UNREACHABLE" in said.text) for said in silent] == [(Exit.GIT, True)] * 3
+    assert stage.record().held == {}
+
+
 def test_a_person_refuses_a_rollout_under_way_and_the_next_commit_is_taken_up(stage):
     first = _kept(stage, ONE)
     with stage.daemon() as daemon:
