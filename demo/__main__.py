@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from typing import Any
@@ -137,15 +139,24 @@ def _stay(stage: Stage) -> None:
         f"export KUBECONFIG={stage.kubeconfig}",
         f"git clone {stage.repository_url}   # commit below environments/staging, and push",
         f"curl -s {stage.server}/status/staging",
-        f"gitopsd status --config {stage.config}",
+        f".venv/bin/gitopsd status --config {stage.config}",
     ):
         sys.stdout.write(f"    {line}\n")
     sys.stdin.readline()
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"{time.monotonic() - _BEGAN:6.1f} s  {line}\n")
+    when = f"{time.monotonic() - _BEGAN:6.1f} s  "
+    sys.stdout.write("\n".join(_broken(when + line, " " * len(when) + "   ")) + "\n")
     sys.stdout.flush()
+
+
+def _broken(line: str, indent: str) -> list[str]:
+    """Break it between words for a terminal; for a pipe it stays one line."""
+    if not sys.stdout.isatty():
+        return [line]
+    width = shutil.get_terminal_size().columns
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ def plan_json(prospect: Prospect) -> Mapping[str, Json]:
         "waiting": list(plan.waiting),
         "problems": [problem_json(problem) for problem in problems],
         "unchanged": plan.unchanged_count,
+        "held": _held(prospect.look) or None,
     }
 
 
@@ -64,6 +65,8 @@ def show_plan(name: str, look: Look) -> None:
         emit_table(("", "ACTION", "OBJECT", "CAUSE", "WRITTEN", "PATCH"), rows)
     for waiting in plan.waiting:
         emit_line(f"  {waiting}", "cyan")
+    if held := _held(look):
+        emit_line(f"  {held} is held; lift that with: gitopsd release {name}", "cyan")
     tell(*plan.rejections, *plan.conflicts, *plan.fighting, to_stdout=True)
     tell(*plan.kept_back, kind="warning", to_stdout=True)
     emit_line(_counted(look))
@@ -82,6 +85,12 @@ def show_diff(name: str, look: Look) -> None:
     for waiting in plan.waiting:
         emit_line(f"  {name}: {waiting}", "cyan")
     tell(*plan.rejections, *plan.conflicts, *plan.fighting, to_stdout=True)
+
+
+def _held(look: Look) -> str:
+    """Name what Git wants and is not allowed to be; what is shown is the way back then."""
+    hold = look.target.hold
+    return str(hold.revision) if hold else ""
 
 
 def _counted_fields(count: int) -> str:

@@ -139,7 +139,7 @@ def _for_a_person(
 def _sentence(console: Console, sentence: str, style: str = "", *, label: str = "  ") -> None:
     """A terminal gets it within its width, broken between words; a pipe on one line."""
     said = Text(clean(sentence), style)
-    lines = said.wrap(console, max(console.width - len(label), 1)) if console.is_terminal else [said]
+    lines = said.wrap(console, max(console.width - len(label), 1)) if console.file.isatty() else [said]
     for number, line in enumerate(lines):
         line.rstrip()
         console.print(Text.assemble((" " * len(label) if number else label, "dim"), line), soft_wrap=True)

@@ -18,6 +18,7 @@ from gitopsd.core.fields import part, text
 from gitopsd.core.model import Body, Json
 from gitopsd.core.passes import Prospect
 from gitopsd.core.status.overview import View, status
+from gitopsd.core.status.shown import problem_json
 
 NameArgument = Annotated[str | None, typer.Argument(help="One environment; all without it.", metavar="ENVIRONMENT")]
 
@@ -53,7 +54,7 @@ def plan(
     found = build(config).look(environment)
     prospects = _prospects(found)
     if output in (Output.JSON, Output.YAML):
-        emit({name: plan_json(prospect) for name, prospect in prospects.items()}, output)
+        emit({name: _plan_json(one) for name, one in found.items()}, output)
     else:
         for name, prospect in prospects.items():
             show_plan(name, prospect.look)
@@ -111,6 +112,12 @@ def _ended(environment: Body) -> Body:
 def _revision(shown: Body) -> str:
     commit = text(shown, "sha")
     return f"{text(shown, 'ref')}@sha1:{commit}" if commit else ""
+
+
+def _plan_json(found: Prospect | GitopsdError) -> Json:
+    if isinstance(found, Prospect):
+        return plan_json(found)
+    return {"problems": [problem_json(problem) for problem in found.problems]}
 
 
 def _prospects(found: Mapping[str, Prospect | GitopsdError]) -> Mapping[str, Prospect]:

@@ -207,7 +207,7 @@ class Health:
 class Stuck:
     """A pod of an older revision that its owner will not replace before it is ready, and whose, as both were read.
 
-    ``may_come_up`` = it may yet become ready by itself; else it is waited for in vain.
+    ``unready_since`` is of one that may yet become ready by itself; None = it is waited for in vain.
     """
 
     ref: ObjectRef
@@ -215,7 +215,7 @@ class Stuck:
     resource_version: str
     owner: ObjectRef
     owner_uid: str
-    may_come_up: bool = False
+    unready_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

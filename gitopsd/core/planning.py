@@ -36,6 +36,7 @@ from gitopsd.core.record import CORRECTIONS_WINDOW_S, Record, Trigger
 from gitopsd.core.target import Target
 
 FIGHT_CORRECTIONS_MAX = 5
+PATIENCE_S_MAX = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,17 +316,23 @@ def _collect(planner: _Planner, desired: Desired, live: Live, steps: Sequence[tu
 def _stuck(planner: _Planner, desired: Desired, live: Live, settled: Sequence[Manifest]) -> tuple[Stuck, ...]:
     """Pods that keep what the rollout changed, and that is written, from coming about.
 
-    One that may yet come up has half the time for it, and goes only on the way back: what failed is to go anyway.
+    One that may yet come up goes only on the way back, where it is to go anyway, and not before it had time to recover.
     """
     rollout = planner.record.rollout_of(desired.digest)
     if rollout is None:
         return ()
-    patient_until = rollout.started_at + timedelta(seconds=desired.settings.deadline_s / 2 + live.blind_s)
-    is_over = rollout.trigger is not Trigger.COMMIT and planner.now >= patient_until
+    patience = timedelta(seconds=min(desired.settings.deadline_s / 2, PATIENCE_S_MAX))
+    has_time = planner.now < rollout.started_at + patience + timedelta(seconds=live.blind_s)
+    may_recover = rollout.trigger is Trigger.COMMIT or has_time
+    unready_long_since = planner.now - patience / 2
     changed = [manifest for manifest in settled if manifest.ref in rollout.changed]
     helped = [live.sights[manifest.ref].live for manifest in changed if _is_seen_through(manifest)]
     held_up = [found.stuck for found in helped if found and found.stuck]
-    return tuple(pod for pod in held_up if is_over or not pod.may_come_up)
+    return tuple(
+        pod
+        for pod in held_up
+        if pod.unready_since is None or (not may_recover and pod.unready_since <= unready_long_since)
+    )
 
 
 def _is_seen_through(manifest: Manifest) -> bool:

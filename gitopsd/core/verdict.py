@@ -99,7 +99,7 @@ def examine(desired: Desired, live: Live, rollout: Rollout | None, now: datetime
     counted = tuple(
         finding for finding in findings if finding.ref in rollout.changed or finding.ref not in rollout.baseline
     )
-    if not (rollout.failure and counted):
+    if not (rollout.failure and counted) or rollout.quiet:
         rollout = _seeing_again(rollout, live.blind_s, now)
     return Examined(
         desired=desired,

@@ -91,7 +91,7 @@ def _of_sources(sources: Iterable[SourceView]) -> Iterator[Metric]:
 
 
 def _of_environments(views: Sequence[EnvironmentView]) -> Iterator[Metric]:
-    labels = ("environment", "sync_status", "health_status", "phase", "revision", "suspended")
+    labels = ("environment", "source", "sync_status", "health_status", "phase", "revision", "suspended")
     yield _gauge("gitopsd_environment_info", "How an environment is.", labels, (_about(one) for one in views))
     yield _gauge(
         "gitopsd_environment_condition",
@@ -168,6 +168,7 @@ def _about(view: EnvironmentView) -> _Row:
     revision = revision_of(view, record.current)
     values = (
         view.environment.name,
+        view.environment.source,
         sync(view).value,
         health(view).value,
         phase(view).value,

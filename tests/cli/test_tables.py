@@ -13,7 +13,7 @@ from gitopsd.cli.changes import plan_json, show_diff, show_plan
 from gitopsd.cli.output import Output
 from gitopsd.cli.passes import once_json
 from gitopsd.cli.tables import seconds_said, show_status
-from gitopsd.core.errors import Problem, Stage
+from gitopsd.core.errors import Problem, RenderError, Stage
 from gitopsd.core.passes import Git, Look, Prospect
 from gitopsd.core.plan import Action, Cause, Change, Plan, Prune
 from gitopsd.core.status.overview import View, environment_status, status
@@ -23,6 +23,7 @@ from tests.core.views import (
     ENVIRONMENT,
     GOOD,
     GOOD_SET,
+    HOLD,
     READY,
     REVERTED,
     ROLLED_OUT,
@@ -172,6 +173,17 @@ def test_a_plan_for_a_machine_has_every_patch(look):
 
     assert [len(change["patch"]) for change in changes] == [0, 3, 1]
     assert "aHVudGVyMg" not in json.dumps(plan_json(Prospect(git=Git(), look=look)))
+
+
+def test_a_plan_says_what_is_held_and_what_git_cannot_give(look, capsys):
+    held = replace(look, target=replace(look.target, hold=HOLD))
+    prospect = Prospect(git=Git(rejected=RenderError(TAB)), look=held)
+
+    show_plan("staging", held)
+    shown = plan_json(prospect)
+
+    assert f"{HOLD.revision} is held; lift that with: gitopsd release staging" in capsys.readouterr().out
+    assert (shown["held"], shown["problems"][0]["code"]) == (str(HOLD.revision), "YAML_TAB")
 
 
 @pytest.mark.parametrize(

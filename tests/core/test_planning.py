@@ -212,16 +212,17 @@ def test_a_pod_that_holds_up(changed, preview, stuck):
 
 
 @pytest.mark.parametrize(
-    ("trigger", "seconds", "goes"),
+    ("trigger", "seconds", "unready_s", "goes"),
     [
-        pytest.param(Trigger.REVERT, 209, False, id="on the way back it has half the time, and what nobody saw"),
-        pytest.param(Trigger.REVERT, 210, True, id="then it goes"),
-        pytest.param(Trigger.ROLLBACK, 210, True, id="as it does when a person goes back"),
-        pytest.param(Trigger.COMMIT, 299, False, id="for a commit it never does"),
+        pytest.param(Trigger.REVERT, 119, 119, False, id="on the way back it has a minute, and what nobody saw"),
+        pytest.param(Trigger.REVERT, 120, 30, True, id="then it goes"),
+        pytest.param(Trigger.REVERT, 120, 29, False, id="but not before it was unready for half of that"),
+        pytest.param(Trigger.ROLLBACK, 120, 30, True, id="as it does when a person goes back"),
+        pytest.param(Trigger.COMMIT, 299, 299, False, id="for a commit it never does"),
     ],
 )
-def test_a_pod_that_may_come_up_has_time(trigger, seconds, goes):
-    pod = replace(POD, may_come_up=True)
+def test_a_pod_that_may_come_up_has_time(trigger, seconds, unready_s, goes):
+    pod = replace(POD, unready_since=NOON - timedelta(seconds=unready_s))
     seen = live(Sight(ref=WEB.ref, live=found(WEB.ref, ROLLING, stuck=pod)), blind_s=60.0)
     record = replace(KNOWN, rollout=rollout(WEB.ref, trigger=trigger, started_at=NOON - timedelta(seconds=seconds)))
     aim = Target(digest="new", trigger=trigger, desired=desired(WEB), proven=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -119,8 +120,11 @@ def test_time_unseen_changes_nothing_of_a_failure_until_it_recovers():
     failed, seen = rollout(WEB, failure="not healthy after 300 s"), {"blind_s": 60.0}
     unwell = judge(BOTH, live(sight(WEB, ROLLING), sight(CACHE), **seen), failed, after(400))
     well = judge(BOTH, live(sight(WEB), sight(CACHE), **seen), failed, after(400))
+    quiet = replace(failed, failing={WEB: NOON}, quiet={WEB: NOON})
+    calm = judge(BOTH, live(sight(WEB, ROLLING), sight(CACHE), **seen), quiet, after(80))
 
     assert unwell.rollout == failed
+    assert calm.rollout.quiet == {WEB: NOON + timedelta(seconds=60)}
     assert (well.rollout.blind_s, well.rollout.healthy_since) == (60.0, after(400))
 
 

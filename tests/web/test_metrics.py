@@ -37,6 +37,7 @@ def test_an_environment_says_how_it_is():
             ("health_status", "Healthy"),
             ("phase", "Reverted"),
             ("revision", f"main@sha1:{'a' * 40}"),
+            ("source", "git"),
             ("suspended", "false"),
             ("sync_status", "OutOfSync"),
         ): 1

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from gitopsd.adapters.cluster.discovery import Resource
 from gitopsd.adapters.cluster.reading import Reader, ref_of
 from gitopsd.core.fields import part, parts, read, text, text_of
-from gitopsd.core.health import assess, is_good, may_come_up, needs_look_below, stuck_pod
+from gitopsd.core.health import assess, is_good, may_come_up, needs_look_below, stuck_pod, unready_since
 from gitopsd.core.model import Body, Health, HealthStatus, LiveObject, Stuck
 
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
@@ -33,21 +34,24 @@ class Below:
     def stuck(self, body: Body) -> Stuck | None:
         """Name the pod that holds up the object's update."""
         pod = stuck_pod(body, self._all_below(text(body, "metadata.uid")))
-        return _stuck(body, pod) if pod else None
+        if pod is None or not may_come_up(body, pod):
+            return _stuck(body, pod, None) if pod else None
+        since = unready_since(pod)
+        return _stuck(body, pod, since) if since else None
 
     def _all_below(self, uid: str) -> tuple[Body, ...]:
         direct = self.owned.get(uid, ())
         return (*direct, *(pod for each in direct for pod in self.owned.get(text(each, "metadata.uid"), ())))
 
 
-def _stuck(owner: Body, pod: Body) -> Stuck:
+def _stuck(owner: Body, pod: Body, since: datetime | None) -> Stuck:
     return Stuck(
         ref=ref_of(PODS, pod),
         uid=text(pod, "metadata.uid"),
         resource_version=text(pod, "metadata.resourceVersion"),
         owner=ref_of(STATEFUL_SETS, owner),
         owner_uid=text(owner, "metadata.uid"),
-        may_come_up=may_come_up(owner, pod),
+        unready_since=since,
     )
 
 

@@ -5,6 +5,7 @@ A false Failed takes a good release back, so it is the worst error: when in doub
 
 from gitopsd.core.health.assessment import assess, assess_all, needs_look_below, public_word
 from gitopsd.core.health.below import may_come_up, stuck_pod
+from gitopsd.core.health.pods import unready_since
 from gitopsd.core.health.reasons import NOT_STARTED, Reason, is_good
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "needs_look_below",
     "public_word",
     "stuck_pod",
+    "unready_since",
 ]

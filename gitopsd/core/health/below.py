@@ -41,13 +41,16 @@ def stuck_pod(body: Body, below: Sequence[Body]) -> Body | None:
     """Return the pod that an ordered StatefulSet will not replace before it is ready, although of another revision.
 
     It waits for each pod to be ready before it touches the next; Kubernetes' own advice ("forced rollback") is to
-    delete such a pod by hand.
+    delete such a pod by hand. One that may yet come up is none while another one is being replaced: two would be down.
     """
     newest = text(body, "status.updateRevision")
     if not _goes_in_order(body) or not newest or not text(body, "status.currentRevision"):
         return None
     pod = _waited_for(body, below)
-    return pod if pod and label(pod, CONTROLLER_HASH) not in {"", newest} else None
+    if pod is None or label(pod, CONTROLLER_HASH) in {"", newest}:
+        return None
+    is_at_work = not all(map(is_ready, newest_pods(body, below)))
+    return None if is_at_work and may_come_up(body, pod) else pod
 
 
 def may_come_up(body: Body, pod: Body) -> bool:
@@ -151,7 +154,7 @@ def _held_up(body: Body, below: Sequence[Body]) -> list[str]:
     pod = stuck_pod(body, below)
     if pod is None:
         return []
-    what_now = "it is waited for" if may_come_up(body, pod) else "it must be deleted to be replaced"
+    what_now = "its replacement waits for that" if may_come_up(body, pod) else "it must be deleted to be replaced"
     return [f"{_name(pod)} is of an older revision and not ready; {what_now}"]
 
 

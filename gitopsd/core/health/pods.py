@@ -6,6 +6,7 @@ Doomed means that the present picture is terminal. How long it must last before 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from gitopsd.core.fields import text, whole
 from gitopsd.core.health.conditions import Condition, conditions_of, find
@@ -63,6 +64,15 @@ def trouble_of(pod: Body) -> str:
     wants = (want_of_container(pod, container) for container in statuses_of(pod))
     want = next((want for want in wants if want), "")
     return f"{want}{_since(pod, conditions)}" if want else _gate(conditions)
+
+
+def unready_since(pod: Body) -> datetime | None:
+    """Since when it is not ready, as its node says; None where it does not say."""
+    ready = find(conditions_of(pod), "Ready")
+    try:
+        return datetime.fromisoformat(ready.since) if ready.is_false else None
+    except ValueError:
+        return None
 
 
 def _finished(pod: Body) -> Health:

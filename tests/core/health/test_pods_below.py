@@ -1,8 +1,10 @@
 """What the pods below a workload make of it."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from gitopsd.core.health import Reason, assess, may_come_up, needs_look_below, stuck_pod
+from gitopsd.core.health import Reason, assess, may_come_up, needs_look_below, stuck_pod, unready_since
 from gitopsd.core.model import HealthStatus
 
 CURRENT, IN_PROGRESS, FAILED = HealthStatus.CURRENT, HealthStatus.IN_PROGRESS, HealthStatus.FAILED
@@ -298,6 +300,7 @@ def test_a_stateful_set_fails_by_any_new_pod(revision, expected):
     assert assess(stateful_set(), [fine, doomed]).status is expected
 
 
+READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T12:00:00Z"}
 MISSING, STARTING = waiting("ImagePullBackOff"), waiting("ContainerCreating")
 NEXT = {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}}
 
@@ -369,6 +372,10 @@ def test_an_ordered_stateful_set_waits_for_a_pod(stuck):
             id="one before it is going",
         ),
         pytest.param(among(up("db-0"), down("db-2")), id="one before it is yet to be made"),
+        pytest.param(
+            among(up("db-0"), down("db-1", "db-1", STARTING), down("db-2", "db-2", STARTING)),
+            id="it may come up, and one after it is being replaced",
+        ),
     ],
 )
 def test_no_pod_is_stuck_where(stuck):
@@ -392,9 +399,28 @@ def test_what_is_waited_for_may_come_up(revision, container, expected):
     assert may_come_up(stateful_set(), down("db-2", revision, container)) is expected
 
 
+def test_one_that_never_comes_up_is_stuck_also_while_one_after_it_is_being_replaced():
+    doomed = down("db-1", "db-1", MISSING)
+    assert among(up("db-0"), doomed, down("db-2", "db-2", STARTING)) is doomed
+
+
+@pytest.mark.parametrize(
+    ("conditions", "since"),
+    [
+        pytest.param([READY | {"status": "False"}], datetime(2026, 1, 1, 12, tzinfo=UTC), id="not ready"),
+        pytest.param([READY], None, id="ready"),
+        pytest.param([], None, id="not said"),
+        pytest.param([{"type": "Ready", "status": "False"}], None, id="no time"),
+        pytest.param([READY | {"status": "False", "lastTransitionTime": "noon"}], None, id="no such time"),
+    ],
+)
+def test_since_when_a_pod_is_not_ready(conditions, since):
+    assert unready_since(down("db-1", conditions=conditions)) == since
+
+
 @pytest.mark.parametrize(
     ("container", "what_now"),
-    [(waiting("ErrImagePull"), "it must be deleted to be replaced"), (STARTING, "it is waited for")],
+    [(waiting("ErrImagePull"), "it must be deleted to be replaced"), (STARTING, "its replacement waits for that")],
 )
 def test_a_stateful_set_says_which_pod_holds_up_its_update(container, what_now):
     health = assess(stateful_set(), [up("db-0"), up("db-1"), down("db-2", "db-1", container)])
