@@ -114,8 +114,8 @@ def _tell(status: dict[str, Any], began: float) -> None:
     _say(f"   /status after {time.monotonic() - began:.1f} s: {status['phase']}: {status['message']}")
     error = status.get("lastError")
     if error:
-        where = f"{error.get('file', '')}:{error.get('line', '')}".strip(":")
-        _say(f"   {error['code']} {where}: {error.get('hint', '')}")
+        where = f" {error.get('file', '')}:{error.get('line', '')}".rstrip(" :")
+        _say(f"   {error['code']}{where}: {error.get('hint', '')}")
 
 
 def _web(stage: Stage) -> dict[str, Any]:
