@@ -13,7 +13,7 @@ from rig.binaries import build
 
 CHART = Path(__file__).parents[2] / "charts" / "gitopsd"
 CI = sorted((CHART / "ci").glob("*-values.yaml"))
-SMALL, FULL = CHART / "ci" / "small-values.yaml", CHART / "ci" / "full-values.yaml"
+SMALL, FULL, OPENSHIFT = (CHART / "ci" / f"{name}-values.yaml" for name in ("small", "full", "openshift"))
 NAMESPACE = "gitopsd"
 
 Object = dict[str, Any]

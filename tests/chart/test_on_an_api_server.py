@@ -16,6 +16,7 @@ from tests.chart.charting import CI, SMALL, of_kind, pods, rendered
 
 pytestmark = pytest.mark.cluster
 
+EVERY = pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
 # Kinds of the Prometheus operator, which is not there.
 FOREIGN = {"ServiceMonitor", "PrometheusRule"}
 OF_NO_NAMESPACE = {"ClusterRole", "ClusterRoleBinding"}
@@ -57,14 +58,15 @@ def home(api_cluster):
     api.delete(f"/api/v1/namespaces/{name}")
 
 
-@pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
+@EVERY
 def test_the_api_server_takes_every_object(api_cluster, home, values):
     objects = [one for one in rendered(values, namespace=home) if one["kind"] not in FOREIGN]
     assert len(applied(api_cluster, home, objects, "--dry-run=server")) == len(objects)
 
 
-def test_every_pod_is_admitted_under_the_restricted_standard(api_cluster, home):
-    found = list(pods(rendered(SMALL, namespace=home)))
+@EVERY
+def test_every_pod_is_admitted_under_the_restricted_standard(api_cluster, home, values):
+    found = list(pods(rendered(values, namespace=home)))
     assert len(found) == 2
     for pod in found:
         pod["spec"].pop("serviceAccountName", None)

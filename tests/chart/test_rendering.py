@@ -17,6 +17,7 @@ from tests.chart.charting import (
     CI,
     FULL,
     NAMESPACE,
+    OPENSHIFT,
     SMALL,
     helm,
     named,
@@ -28,6 +29,19 @@ from tests.chart.charting import (
 )
 from tests.make import NOON
 
+# What OpenShift's restricted-v2 gives each namespace itself, and what volumes it lets pods have.
+ASSIGNED = {"runAsUser", "fsGroup", "seLinuxOptions"}
+VOLUMES = {
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "image",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+}
 READS, ASKS = {"get", "list", "watch"}, {"tokenreviews", "subjectaccessreviews"}
 EVERY = pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
 
@@ -59,6 +73,13 @@ def test_the_chart_has_no_fault_that_helm_knows(values):
         ("replica=1", "replica"),
         ('extraEnv=[{"value": "8"}]', "name"),
         ('image.digest="latest"', "digest"),
+        ("podSecurityContext.runAsNonRoot=null", "runAsNonRoot"),
+        ("podSecurityContext.runAsUser=0", "runAsUser"),
+        ('podSecurityContext.seccompProfile.type="Unconfined"', "seccompProfile"),
+        ("securityContext.allowPrivilegeEscalation=true", "allowPrivilegeEscalation"),
+        ("securityContext.privileged=true", "privileged"),
+        ("securityContext.capabilities.drop=[]", "capabilities/drop"),
+        ('securityContext.capabilities.add=["NET_ADMIN"]', "add"),
     ],
 )
 def test_what_would_be_wrong_is_refused_before_anything_is_installed(setting, said):
@@ -170,6 +191,22 @@ def test_the_chart_tests_itself_where_only_some_may_connect():
     (tester,) = of_kind(objects, "Pod")
     chosen = [peer["podSelector"]["matchLabels"].items() for peer in policy["spec"]["ingress"][0]["from"]]
     assert [labels <= tester["metadata"]["labels"].items() for labels in chosen] == [False, True]
+
+
+def test_openshift_may_give_every_pod_the_user_and_group_of_its_namespace():
+    assert {one for pod in pods(rendered(SMALL)) for one in _chosen(pod)} == {"runAsUser", "fsGroup"}
+    found = list(pods(rendered(OPENSHIFT)))
+    assert len(found) == 2
+    assert [_chosen(pod) for pod in found] == [set(), set()]
+    volumes = {kind for pod in found for volume in pod["spec"].get("volumes", ()) for kind in volume.keys() - {"name"}}
+    assert volumes
+    assert volumes <= VOLUMES
+
+
+def _chosen(pod) -> set[str]:
+    """What the pod asks for of that which is assigned."""
+    contexts = [pod["spec"], *pod["spec"]["containers"]]
+    return {name for one in contexts for name in one["securityContext"] if name in ASSIGNED}
 
 
 def test_one_replica_has_no_budget_that_would_hold_up_a_drain():

@@ -77,18 +77,3 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $ours := dict "namespace" .Release.Namespace "server" $server -}}
 {{- toYaml (mustMergeOverwrite (deepCopy .Values.config) $ours) -}}
 {{- end -}}
-
-{{- define "gitopsd.podSecurityContext" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-fsGroupChangePolicy: OnRootMismatch
-seccompProfile: {type: RuntimeDefault}
-{{- end -}}
-
-{{- define "gitopsd.securityContext" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: {drop: [ALL]}
-{{- end -}}
