@@ -17,6 +17,7 @@ from tests.cluster.stage import Stage
 
 pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
 
+COMPONENTS = 15
 REAL = Path(__file__).parents[2] / ".." / "shared" / "fixtures" / "real"
 
 
@@ -60,6 +61,30 @@ def test_an_overlay_of_a_shop_becomes_healthy_and_follows_its_base(stage):
 
     assert [phase(one) for one in (first, second, third)] == [Phase.READY] * 3
     assert (first.writes["create"], third.writes) == (34, {"create": 0, "patch": 2, "delete": 0})
+
+
+def test_each_component_of_a_shop_in_turn_becomes_what_runs(stage):
+    """Each on the base, as a team would use it; what runs follows from one to the next."""
+    shop = files_below(REAL / "online-boutique" / "kustomize")
+    settings = f"apiVersion: gitopsd.dev/v1\nkind: Environment\nnamespace: {stage.namespace}\nhealth: {{soak: 0s}}\n"
+    stage.repository.commit({f"shop/{path}": content for path, content in shop.items()})
+    stage.commit({"gitopsd.yaml": settings})
+    stage.extra_config = f"render: {{kustomize: {build(('kustomize',))['kustomize']}}}\n"
+    components = sorted({path.split("/")[1] for path in shop if path.startswith("components/")} - {"README.md"})
+    for component in components:
+        with_it = "../../shop/components/memorystore, " if component == "network-policies" else ""
+        overlay = f"resources: [../../shop/base]\ncomponents: [{with_it}../../shop/components/{component}]\n"
+        stage.commit({"kustomization.yaml": overlay})
+        first = stage.once(120)
+        begin = stage.audit.position()
+        second = stage.once()
+
+        # Nobody serves the Gateway API here: what cannot run is refused before anything is written.
+        is_served = component != "service-mesh-istio"
+        assert phase(first) is phase(second) is (Phase.READY if is_served else Phase.FAILED), component
+        assert {problem.code for problem in first.problems} == (set() if is_served else {"KIND_UNKNOWN"}), component
+        assert list(stage.audit.writes(begin)) == [], component
+    assert len(components) == COMPONENTS
 
 
 @pytest.fixture
