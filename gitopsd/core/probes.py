@@ -70,12 +70,13 @@ class PrometheusProbe:
 class JobProbe:
     """Run the Job written in ``file`` (relative to the directory) once in a rollout; Complete passes, Failed fails.
 
-    ``job`` is that Job in canonical JSON. It may hold what nobody should read.
+    ``job`` is that Job in canonical JSON; ``sensitive`` = it holds what was encrypted, so no value of it may be shown.
     """
 
     name: str
     file: str
     job: bytes = field(default=b"", repr=False)
+    sensitive: bool = False
     pace: Pace = field(default_factory=Pace)
 
 

@@ -1,7 +1,8 @@
 """What was encrypted stays out of sight: which objects hold it, and any text without it.
 
 A value may come out of a render anywhere: in a ConfigMap that a generator made, in a variable of a Deployment, inside a
-longer text, in base64. Very short values are compared with whole texts only, or half the words would be hidden.
+longer text, in base64, as JSON writes it. Very short values are compared with whole texts only, or half the words
+would be hidden.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from gitopsd.core.errors import Problem
 from gitopsd.core.model import Body, Json
@@ -23,6 +26,10 @@ VALUES_MAX = 20_000
 
 # So many are looked for one by one; more are sorted out by how they begin.
 _FEW = 100
+
+# Base64 writes so many bytes at a time, in letters of so many bits.
+_GROUP_BYTES = 3
+_CHAR_BITS = 6
 
 _SEPARATOR = "\0"
 _NAME = re.compile(r"[-\w.]*")
@@ -45,7 +52,8 @@ class Secrecy:
         texts = {text for value in values for text in _texts_of(value) if len(text) >= LENGTH_MIN}
         longest_first = sorted(texts, key=lambda text: (-len(text), text))[:VALUES_MAX]
         parts = [text for text in longest_first if len(text) >= PART_LENGTH_MIN]
-        return cls(tuple(parts), frozenset(longest_first), _by_start(*parts, *map(_encoded, parts)))
+        encoded = (form for part in parts for form in _encoded(part))
+        return cls(tuple(parts), frozenset(longest_first), _by_start(*parts, *encoded))
 
     def is_told_by(self, body: Body) -> bool:
         """Return whether an object holds one of the values."""
@@ -53,11 +61,10 @@ class Secrecy:
             return False
         texts = [*_strings(body)]
         texts += [decoded for text in texts if (decoded := _decoded(text))]
-        joined = _SEPARATOR.join(texts)
-        return not self.wholes.isdisjoint(texts) or not self._found_in(joined).isdisjoint(self.parts)
+        return not self.wholes.isdisjoint(texts) or bool(self._found_in(_SEPARATOR.join(texts)))
 
     def masked(self, text: str) -> str:
-        """Return the text without the values, and without their base64."""
+        """Return the text without the values, and without their base64, which may be that of a longer text."""
         if text in self.wholes:
             return MASK
         for part in sorted(self._found_in(text), key=len, reverse=True):
@@ -93,6 +100,7 @@ def _by_start(*parts: str) -> Mapping[str, Sequence[str]]:
 def _texts_of(value: str) -> Iterator[str]:
     yield value
     yield value.strip()
+    yield msgspec.json.encode(value.strip()).decode()[1:-1]
     if "\n" not in value and "=" not in value:
         return
     for line in value.splitlines():
@@ -129,5 +137,11 @@ def _decoded(text: str) -> str:
         return ""
 
 
-def _encoded(part: str) -> str:
-    return b64encode(part.encode()).decode()
+def _encoded(part: str) -> Iterator[str]:
+    """Yield its base64, and what it alone decides in the base64 of a text that has it at any place."""
+    plain = part.encode()
+    yield b64encode(plain).decode()
+    for before in range(_GROUP_BYTES):
+        bits, length = 8 * before, 8 * (before + len(plain))
+        encoded = b64encode(bytes(before) + plain).decode()
+        yield encoded[-(-bits // _CHAR_BITS) : length // _CHAR_BITS]

@@ -21,7 +21,7 @@ PACE = Pace(failures=5, initial_delay_s=1.5, interval_s=2, timeout_s=0.5)
 PROBES = (
     HttpProbe(name="a", service="web", port="http", namespace="shop", path="/x?y", expect=(200, 204), pace=PACE),
     PrometheusProbe(name="b", query="up", minimum=0.5, samples_query="n", samples_min=9, no_data=NoData.PASS),
-    JobProbe(name="c", file="smoke/job.yaml", job=b'{"kind":"Job"}', pace=PACE),
+    JobProbe(name="c", file="smoke/job.yaml", job=b'{"kind":"Job"}', sensitive=True, pace=PACE),
     CelProbe(name="d", kind="Certificate", expression="true", api_version="v1", object_name="web"),
 )
 SETTINGS = Settings(

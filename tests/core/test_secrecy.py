@@ -23,6 +23,7 @@ HELD = {
     "inside a longer text": spec(f"postgres://shop:{PASSWORD}@db/shop"),
     "in base64": spec(b64encode(PASSWORD.encode()).decode()),
     "inside base64": spec(b64encode(f"shop:{PASSWORD}".encode()).decode()),
+    "inside base64 inside a text": spec(f"Basic {b64encode(f'shop:{PASSWORD}'.encode()).decode()}"),
     "as a key": {"data": {PASSWORD: "x"}},
     "as an item": {"args": ["--password", PASSWORD]},
 }
@@ -69,6 +70,22 @@ def test_nothing_encrypted_hides_nothing():
 @pytest.mark.parametrize("form", [PASSWORD, b64encode(PASSWORD.encode()).decode()])
 def test_a_text_loses_it(form):
     assert Secrecy.of([PASSWORD]).masked(f"cannot parse {form!r} here") == f"cannot parse '{MASK}' here"
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "abc"])
+@pytest.mark.parametrize("after", ["", "z", "zy"])
+def test_a_text_loses_it_inside_base64(before, after):
+    told = b64encode(f"{before}{PASSWORD}{after}".encode()).decode()
+    masked = Secrecy.of([PASSWORD]).masked(f"Authorization: Basic {told}")
+    # At its ends a letter of base64 belongs to two bytes.
+    left = masked.removeprefix("Authorization: Basic ").replace(MASK, "").rstrip("=")
+
+    assert MASK in masked
+    assert len(left) <= len(b64encode(before.encode())) + len(b64encode(after.encode())) + 2
+
+
+def test_a_text_loses_it_as_json_writes_it():
+    assert Secrecy.of(['pass"word\\x']).masked(r'{"said": "pass\"word\\x"}') == f'{{"said": "{MASK}"}}'
 
 
 def test_the_longest_value_is_hidden_first():

@@ -1,8 +1,9 @@
-"""The last words of a Job's pod: few, printable, and without what the environment keeps secret."""
+"""What the cluster says of a Job, and the last words of its pod: without what the environment keeps secret."""
 
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
@@ -10,8 +11,10 @@ from urllib.parse import quote
 from gitopsd.adapters.probes import objects
 from gitopsd.core.errors import ClusterError
 from gitopsd.core.fields import parts, read, text, text_of
+from gitopsd.core.manifests.probe_jobs import job_of
 from gitopsd.core.model import Body, Desired, Json
-from gitopsd.core.secrecy import Secrecy
+from gitopsd.core.probes import JobProbe
+from gitopsd.core.secrecy import MASK, Secrecy
 from gitopsd.ports import Api, Call
 
 LINES_MAX = 10
@@ -20,6 +23,8 @@ READ_BYTES_MAX = 64 * 1024
 
 _OK = 200
 _OPEN_KEYS = frozenset({"apiVersion", "kind", "metadata", "type"})
+# What stands between such signs was said alone.
+_WORD = re.compile(r"[^\s\"'`=:,;()\[\]{}<>]+")
 
 
 def log_tail(api: Api, pods: Sequence[Body], desired: Desired) -> str:
@@ -36,9 +41,10 @@ def log_tail(api: Api, pods: Sequence[Body], desired: Desired) -> str:
     return ""
 
 
-def masked(log: str, desired: Desired) -> str:
-    """Return the log without what the set keeps secret."""
-    return Secrecy.of(_secret_values(desired)).masked(log)
+def masked(said: str, desired: Desired) -> str:
+    """Return what was said without what the set keeps secret; short values go where they are a word of their own."""
+    secrecy = Secrecy.of(_secret_values(desired)) if said else Secrecy()
+    return _WORD.sub(lambda word: MASK if word[0] in secrecy.wholes else word[0], secrecy.masked(said))
 
 
 def _log(api: Api, pod: Body) -> str:
@@ -67,11 +73,16 @@ def _tail(log: str) -> str:
 
 
 def _secret_values(desired: Desired) -> Iterator[str]:
-    for manifest in desired.manifests:
-        if not manifest.is_secret:
-            continue
-        for written in _texts([value for key, value in manifest.body.items() if key not in _OPEN_KEYS]):
+    for body in _secret_bodies(desired):
+        for written in _texts([value for key, value in body.items() if key not in _OPEN_KEYS]):
             yield from (written, _decoded(written))
+
+
+def _secret_bodies(desired: Desired) -> Iterator[Body]:
+    yield from (manifest.body for manifest in desired.manifests if manifest.is_secret)
+    for probe in desired.settings.probes:
+        if isinstance(probe, JobProbe) and probe.sensitive:
+            yield job_of(probe)
 
 
 def _texts(value: Json) -> Iterator[str]:

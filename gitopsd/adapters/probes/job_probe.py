@@ -6,19 +6,20 @@ anew. That it could not be run says nothing of anybody's health.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from urllib.parse import quote
 
 import msgspec
 
 from gitopsd.adapters.probes import objects
-from gitopsd.adapters.probes.evidence import log_tail
+from gitopsd.adapters.probes.evidence import log_tail, masked
 from gitopsd.adapters.probes.finding import Finding, failed, final, passed, pending, unknown
 from gitopsd.core.applyset import slug
 from gitopsd.core.fields import annotation, label, part, parts, read, text, text_of, whole, whole_or_none
-from gitopsd.core.model import Body, Desired, Environment, Json
+from gitopsd.core.manifests.probe_jobs import job_of
+from gitopsd.core.model import Body, Desired, Environment
 from gitopsd.core.probes import JobProbe, question_of
 from gitopsd.core.record import Rollout
 from gitopsd.ports import Api, Call
@@ -54,20 +55,20 @@ class JobAsker:
         Raises:
             ClusterError: the API server would not take it, or could not say.
         """
-        place = text(_written(probe), "metadata.namespace") or namespace
+        place = text(job_of(probe), "metadata.namespace") or namespace
         if why := _forbidden(environment, place):
             return unknown(f"the Job was not run: {why}")
         job = _meant(environment, desired, probe, place, rollout.started_at.isoformat() if rollout else "")
         name = text(job, "metadata.name")
         found = objects.jobs(self.api).find(place, name)
         if found is None:
-            self._start(environment, job)
+            self._start(environment, job, secret=probe.sensitive)
             return pending(f"Job {place}/{name} was started")
         if _marks(found) != _marks(job):
             return unknown(f"the Job was not run: there is a Job {place}/{name} that is not this one; delete it")
         return self._look(found, desired)
 
-    def _start(self, environment: Environment, job: Body) -> None:
+    def _start(self, environment: Environment, job: Body, *, secret: bool) -> None:
         jobs = objects.jobs(self.api)
         namespace, name = text(job, "metadata.namespace"), text(job, "metadata.name")
         call = Call(
@@ -78,7 +79,7 @@ class JobAsker:
             content_type=_APPLY,
             user=environment.user,
         )
-        jobs.whole(self.api.call(call), namespace, name)
+        jobs.whole(self.api.call(call), namespace, name, secret=secret)
 
     def _look(self, job: Body, desired: Desired) -> Finding:
         name, uid = text(job, "metadata.name"), text(job, "metadata.uid")
@@ -87,9 +88,10 @@ class JobAsker:
             self._remember_run(uid)
         ended = _end_of(job)
         if ended is None:
-            return _under_way(name, pods, has_run=uid in self._ran)
+            return _under_way(name, pods, desired, has_run=uid in self._ran)
         has_run = uid in self._ran
         self._ran.discard(uid)
+        ended = replace(ended, message=masked(ended.message, desired))
         return _ended(name, ended, has_run=has_run, evidence=log_tail(self.api, pods, desired))
 
     def _remember_run(self, uid: str) -> None:
@@ -103,11 +105,6 @@ class _End:
     is_complete: bool
     reason: str
     message: str
-
-
-def _written(probe: JobProbe) -> Body:
-    body: Json = msgspec.json.decode(probe.job)
-    return body if isinstance(body, Mapping) else {}
 
 
 def _forbidden(environment: Environment, namespace: str) -> str:
@@ -127,7 +124,7 @@ def _marks(job: Body) -> tuple[str, ...]:
 
 def _meant(environment: Environment, desired: Desired, probe: JobProbe, namespace: str, began: str) -> Body:
     """Return the Job as it is run: a name of its own, an end in time, and no membership in the apply set."""
-    written = _written(probe)
+    written = job_of(probe)
     labels = {ENVIRONMENT: slug(environment.name), PROBE: slug(probe.name)}
     run = {DIGEST: desired.digest, QUESTION: question_of(probe), ROLLOUT: began}
     short = sha256("\0".join((environment.name, probe.name, *run.values())).encode()).hexdigest()[:RUN_CHARS]
@@ -169,10 +166,10 @@ def _ended(name: str, end: _End, *, has_run: bool, evidence: str) -> Finding:
     return final(failed(f"{told}; its log ends: {evidence}" if evidence else told))
 
 
-def _under_way(name: str, pods: Sequence[Body], *, has_run: bool) -> Finding:
+def _under_way(name: str, pods: Sequence[Body], desired: Desired, *, has_run: bool) -> Finding:
     for pod in pods:
         if why := _stuck(pod):
-            return unknown(f"Job {name} cannot run: {text(pod, 'metadata.name')}: {why}")
+            return unknown(f"Job {name} cannot run: {text(pod, 'metadata.name')}: {masked(why, desired)}")
     if not pods and not has_run:
         return unknown(f"Job {name} has no pod yet; a quota or a webhook may refuse it")
     return pending(f"Job {name} is running")

@@ -49,8 +49,8 @@ class Objects:
         answer = self.api.call(Call(method="GET", path=self.collection(namespace), query=query))
         return parts(self.whole(answer, namespace, selector), "items")
 
-    def whole(self, answer: Answer, namespace: str, name: str) -> Body:
-        """Return the body of an answer that says yes.
+    def whole(self, answer: Answer, namespace: str, name: str, *, secret: bool = False) -> Body:
+        """Return the body of an answer that says yes. ``secret`` = a no may quote what must not be shown.
 
         Raises:
             ClusterError: it does not.
@@ -60,7 +60,8 @@ class Objects:
         if meaning is Meaning.DONE and isinstance(body, Mapping) and text(body, "kind").startswith(self.kind):
             return body
         meaning = Meaning.CLUSTER_FLAKY if meaning is Meaning.DONE else meaning
-        subject = Subject(ref=ObjectRef(self.group, self.kind, namespace, name), stage=Stage.HEALTH)
+        ref = ObjectRef(self.group, self.kind, namespace, name)
+        subject = Subject(ref=ref, stage=Stage.HEALTH, secret=secret)
         raise ClusterError(problem_of(meaning, body, subject), retry=meaning.may_pass, denied=meaning in _DENIED)
 
     def collection(self, namespace: str) -> str:

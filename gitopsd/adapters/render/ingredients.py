@@ -107,8 +107,7 @@ class Larder:
         trees = {path: read.tree(path) for path in _outermost([environment.path, *directories])}
         version = tool.version() if tool else ""
         opened = self.decryptor.decrypt(environment, read.all_of(trees))
-        if not tool:
-            layout = lay_out(environment.path, opened.files)
+        layout = lay_out(environment.path, [file for file in opened.files if is_below(file.path, environment.path)])
         return Ingredients(task=task, layout=layout, trees=trees, opened=opened, tool=tool, version=version)
 
 

@@ -11,10 +11,11 @@ import msgspec
 from gitopsd.core.errors import Problem, RenderError
 from gitopsd.core.manifests.canonical import canonical, digest_of
 from gitopsd.core.manifests.layout import Layout
-from gitopsd.core.manifests.probe_jobs import with_jobs
+from gitopsd.core.manifests.probe_jobs import with_jobs, with_marks
 from gitopsd.core.manifests.problems import refuse_any
 from gitopsd.core.manifests.settings_file import parse_settings
 from gitopsd.core.model import Desired, File, Manifest, ObjectRef, Origin, Revision
+from gitopsd.core.probes import JobProbe
 from gitopsd.core.settings import Settings
 
 CONTENT_BYTES_MAX = 64 * 1024 * 1024
@@ -45,6 +46,7 @@ class _Set:
     warnings: tuple[Problem, ...]
     settings: _File | None
     jobs: dict[str, _File]
+    sensitive_jobs: frozenset[str]
 
 
 _DECODER = msgspec.json.Decoder(_Set)
@@ -59,6 +61,7 @@ def shelved(desired: Desired, layout: Layout) -> bytes:
             "warnings": desired.warnings,
             "settings": _bare(layout.settings) if layout.settings else None,
             "jobs": {path: _bare(file) for path, file in layout.jobs.items()},
+            "sensitive_jobs": sorted(_sensitive_jobs(desired.settings)),
         }
     )
     return zlib.compress(bare, level=1)
@@ -84,7 +87,11 @@ def _settings(found: _Set) -> Settings:
     written = parse_settings(_whole(found.settings)) if found.settings else Settings()
     settings, problems = with_jobs(written, {path: _whole(file) for path, file in found.jobs.items()})
     refuse_any(problems)
-    return settings
+    return with_marks(settings, lambda probe: probe.file in found.sensitive_jobs)
+
+
+def _sensitive_jobs(settings: Settings) -> frozenset[str]:
+    return frozenset(probe.file for probe in settings.probes if isinstance(probe, JobProbe) and probe.sensitive)
 
 
 def _bare(file: File) -> _File:

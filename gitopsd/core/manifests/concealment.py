@@ -1,4 +1,4 @@
-"""After decryption: objects that hold what was encrypted are marked, and no problem or warning repeats a value."""
+"""After decryption: objects and Jobs of probes that hold what was encrypted are marked; no problem repeats a value."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from gitopsd.core.errors import RenderError
 from gitopsd.core.manifests.directory import Rendered
 from gitopsd.core.manifests.objects import Written
+from gitopsd.core.manifests.probe_jobs import job_of, with_marks
 from gitopsd.core.secrecy import Secrecy
 
 
@@ -19,6 +20,7 @@ def concealed(rendered: Rendered, values: Iterable[str]) -> Rendered:
     return replace(
         rendered,
         objects=tuple(_marked(written, secrecy) for written in rendered.objects),
+        settings=with_marks(rendered.settings, lambda probe: secrecy.is_told_by(job_of(probe))),
         problems=tuple(secrecy.masked_problem(problem) for problem in rendered.problems),
         warnings=tuple(secrecy.masked_problem(warning) for warning in rendered.warnings),
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+
+import msgspec
 
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.manifests.objects import FileContent, read_file
-from gitopsd.core.model import File
+from gitopsd.core.model import Body, File, Json
 from gitopsd.core.probes import JobProbe, Probe
 from gitopsd.core.settings import Settings
 
@@ -20,6 +22,21 @@ def with_jobs(settings: Settings, files: Mapping[str, File]) -> tuple[Settings, 
     probes = tuple(_filled(probe, contents) for probe in settings.probes)
     problems = tuple(problem for path in sorted(_wanted(probes)) for problem in _problems(path, files, contents))
     return replace(settings, probes=probes), problems
+
+
+def with_marks(settings: Settings, is_sensitive: Callable[[JobProbe], bool]) -> Settings:
+    """Return the settings, each job probe marked by whether a value of it may be shown."""
+    probes = (
+        replace(probe, sensitive=is_sensitive(probe)) if isinstance(probe, JobProbe) else probe
+        for probe in settings.probes
+    )
+    return replace(settings, probes=tuple(probes))
+
+
+def job_of(probe: JobProbe) -> Body:
+    """Return the Job as it was written; empty when there is none."""
+    body: Json = msgspec.json.decode(probe.job) if probe.job else None
+    return body if isinstance(body, Mapping) else {}
 
 
 def _wanted(probes: Iterable[Probe]) -> frozenset[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from typing import Any
 
 import pytest
 
-from gitopsd.adapters.probes.evidence import CHARS_MAX, log_tail
+from gitopsd.adapters.probes.evidence import CHARS_MAX, log_tail, masked
 from gitopsd.core.model import Desired, Manifest, ObjectRef, Origin
+from gitopsd.core.probes import JobProbe
 from gitopsd.core.settings import Settings
 from tests.adapters.cluster.scripted_server import ScriptedServer, answer
 from tests.adapters.probes.shop import REVISION
@@ -73,6 +75,46 @@ def test_what_a_secret_holds_is_masked(log):
 
 def test_each_line_of_a_key_is_masked():
     assert "MIIE" not in tail(b"using MIIEabc\n", key="-----BEGIN-----\nMIIEabc\n-----END-----\n")
+
+
+KEY = "-----BEGIN-----\nMIIEabc\n-----END-----\n"
+
+
+def smoke_test(*, sensitive: bool) -> Desired:
+    """A set of no objects whose smoke test has what was encrypted in its Job, or what was not."""
+    texts = {"PASSWORD": "hunter22", "PIN": "4711", "KEY": KEY, "QUOTED": 'hun"ter"22'}
+    container = {"name": "smoke", "env": [{"name": name, "value": value} for name, value in texts.items()]}
+    body = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "smoketest"},
+        "spec": {"template": {"spec": {"containers": [container]}}},
+    }
+    probe = JobProbe(name="smoke", file="job.yaml", job=json.dumps(body).encode(), sensitive=sensitive)
+    return Desired(revision=REVISION, digest="d", manifests=(), settings=Settings(probes=(probe,)))
+
+
+SAID = {
+    "in words": ("login with hunter22 refused", "login with *** refused"),
+    "inside a longer text": ("GET http://shop:hunter22@web/", "GET http://shop:***@web/"),
+    "in base64": (b64encode(b"hunter22").decode(), "***"),
+    "inside base64": (f"Basic {b64encode(b'shop:hunter22').decode()}", "Basic c2hvcDp***g=="),
+    "a short one": ("pin=4711, refused", "pin=***, refused"),
+    "lines of a key": ("MIIEabc\n-----END-----", "***\n***"),
+    "in JSON": (r'{"password": "hun\"ter\"22"}', '{"password": "***"}'),
+}
+
+
+@pytest.mark.parametrize(("said", "told"), SAID.values(), ids=SAID)
+def test_what_the_job_of_a_probe_keeps_secret_is_masked(said, told):
+    assert masked(said, smoke_test(sensitive=True)) == told
+    assert masked(said, smoke_test(sensitive=False)) == said
+
+
+def test_a_short_value_inside_a_word_and_the_name_of_a_job_stay():
+    said = "Job smoketest-1 took 47110 ms"
+
+    assert masked(said, smoke_test(sensitive=True)) == said
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 500])

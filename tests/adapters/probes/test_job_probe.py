@@ -31,6 +31,12 @@ def smoke(*, timeout_s: float = 60.0, metadata: dict[str, Any] | None = None, **
     return JobProbe(name="job smoke/job.yaml", file="smoke/job.yaml", job=json.dumps(body).encode(), pace=pace)
 
 
+def with_container(**more: Any) -> JobProbe:
+    """A smoke test whose container has this besides."""
+    container = {"name": "smoke", "image": "rig.test/web", **more}
+    return smoke(template={"spec": {"restartPolicy": "Never", "containers": [container]}})
+
+
 def condition(kind: str, reason: str = "", message: str = "") -> dict[str, Any]:
     now = "2026-01-01T12:00:00Z"
     # The API server wants to hear of both before it believes either.
@@ -171,6 +177,28 @@ def test_a_job_that_the_server_refuses_says_nothing_of_health(at_shop: Shop):
 
     assert found.state is UNKNOWN
     assert "spec.parallelism" in found.message
+
+
+@pytest.mark.parametrize("sensitive", [True, False])
+def test_a_refusal_quotes_no_value_of_a_job_that_holds_what_was_encrypted(at_shop: Shop, sensitive):
+    found = at_shop.find(replace(with_container(imagePullPolicy="hunter2-canary"), sensitive=sensitive))
+
+    assert found.state is UNKNOWN
+    assert "spec.template.spec.containers[" in found.message
+    assert ("hunter2-canary" in found.message) is not sensitive
+
+
+@pytest.mark.parametrize("sensitive", [True, False])
+def test_what_is_said_of_a_job_that_holds_what_was_encrypted_is_masked(at_shop: Shop, sensitive):
+    probe = replace(with_container(command=["/bin/hunter2-canary"]), sensitive=sensitive)
+    rollout = at_shop.rollout()
+    at_shop.find(probe, rollout)
+    why = "exec /bin/hunter2-canary: no such file"
+    at_shop.set_status(BATCH, "jobs", at_shop.job_name(), condition("Failed", "PodFailurePolicy", why))
+    failed = at_shop.await_state(probe, rollout, FAIL)
+
+    said = why.replace("/bin/hunter2-canary", "***") if sensitive else why
+    assert failed.message == f"Job {at_shop.job_name()} failed: PodFailurePolicy: {said}"
 
 
 def test_h10_a_pod_that_finds_no_node_is_no_failure(at_shop: Shop):

@@ -239,8 +239,9 @@ def on_disk(tmp_path: Path) -> bytes:
 class OneKey:
     """Implements ``ports.Decryptor``: what begins with ``locked:`` is opened by whoever has the key."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, content: str = SECRET) -> None:
         self.key = key
+        self.content = content
         self.opened = 0
 
     def keys(self, environment: Environment) -> str:
@@ -249,11 +250,11 @@ class OneKey:
     def decrypt(self, environment: Environment, files) -> Decrypted:
         self.opened += 1
         locked = [file for file in files if file.content.startswith(b"locked:")]
-        opened = tuple(replace(file, content=SECRET.encode()) if file in locked else file for file in files)
+        opened = tuple(replace(file, content=self.content.encode()) if file in locked else file for file in files)
         return Decrypted(
             files=opened,
             opened=frozenset(file.path for file in locked),
-            values=frozenset({SECRET} if locked else ()),
+            values=frozenset({self.content} if locked else ()),
             keys=self.key if locked else "",
         )
 
@@ -284,6 +285,33 @@ def test_a_set_that_was_encrypted_lies_on_disk_sealed_and_opens_again(repository
     assert second == first
     assert repository.workshop.made == ["staging"]
     assert SEALED not in on_disk(tmp_path)
+
+
+@pytest.mark.parametrize("image", [SECRET, "other"])
+def test_a_restart_keeps_in_mind_that_the_job_of_a_probe_holds_what_was_encrypted(repository, tmp_path, image):
+    settings = "apiVersion: gitopsd.dev/v1\nkind: Environment\nhealth: {probes: [{job: smoke.yaml}]}\n"
+    smoke = SMOKE.replace("image: a", f"image: {image}")
+    repository.commit({**LOCKED, "env/staging/gitopsd.yaml": settings, "env/staging/smoke.yaml": smoke})
+    sealed = Storage(Shelf(tmp_path / "rendered"), lambda _: Turned())
+    first = repository.render(renderer=repository.started(OneKey("k"), sealed))
+    second = repository.render(renderer=repository.started(OneKey("k"), sealed))
+
+    assert repository.workshop.made == ["staging"]
+    assert [probe.sensitive for probe in first.settings.probes] == [image == SECRET]
+    assert second == first
+
+
+def test_the_job_of_a_probe_is_opened_beside_what_a_tool_renders(repository, tmp_path):
+    settings = "apiVersion: gitopsd.dev/v1\nkind: Environment\nhealth: {probes: [{job: smoke.yaml}]}\n"
+    repository.commit({"env/staging/gitopsd.yaml": settings, "env/staging/smoke.yaml": "locked: …"})
+    sealed = Storage(Shelf(tmp_path / "rendered"), lambda _: Turned())
+    first = repository.render(renderer=repository.started(OneKey("k", SMOKE), sealed))
+    second = repository.render(renderer=repository.started(OneKey("k", SMOKE), sealed))
+
+    assert b"smoke" in first.settings.probes[0].job
+    assert first.settings.probes[0].sensitive
+    assert second == first
+    assert b"restartPolicy" not in on_disk(tmp_path)
 
 
 def test_a_set_in_which_nothing_was_encrypted_lies_on_disk_as_it_is(repository, tmp_path):
