@@ -13,7 +13,9 @@ from rig.binaries import build
 
 CHART = Path(__file__).parents[2] / "charts" / "gitopsd"
 CI = sorted((CHART / "ci").glob("*-values.yaml"))
-SMALL, FULL, OPENSHIFT = (CHART / "ci" / f"{name}-values.yaml" for name in ("small", "full", "openshift"))
+SMALL, FULL, OPENSHIFT, KEY_SERVICES = (
+    CHART / "ci" / f"{name}-values.yaml" for name in ("small", "full", "openshift", "keyservices")
+)
 NAMESPACE = "gitopsd"
 
 Object = dict[str, Any]

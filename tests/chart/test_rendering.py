@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from pathlib import PurePath
 
 import pytest
 import yaml
@@ -16,6 +17,7 @@ from tests.chart.charting import (
     CHART,
     CI,
     FULL,
+    KEY_SERVICES,
     NAMESPACE,
     OPENSHIFT,
     SMALL,
@@ -27,6 +29,7 @@ from tests.chart.charting import (
     rules_of,
     template,
 )
+from tests.docs import pages as written
 from tests.make import NOON
 
 # What OpenShift's restricted-v2 gives each namespace itself, and what volumes it lets pods have.
@@ -43,6 +46,13 @@ VOLUMES = {
     "secret",
 }
 READS, ASKS = {"get", "list", "watch"}, {"tokenreviews", "subjectaccessreviews"}
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text()).keys()
+SHOWN = [
+    block
+    for page in written.pages()
+    for block in written.blocks(page)
+    if block.language == "yaml" and VALUES & yaml.safe_load(block.body).keys()
+]
 EVERY = pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
 
 
@@ -73,6 +83,10 @@ def test_the_chart_has_no_fault_that_helm_knows(values):
         ("replica=1", "replica"),
         ('extraEnv=[{"value": "8"}]', "name"),
         ('image.digest="latest"', "digest"),
+        ('serviceAccount={"annotation": {}}', "annotation"),
+        ('initContainers=[{"name": "sops"}]', "image"),
+        ('extraVolumes=[{"emptyDir": {}}]', "name"),
+        ('extraVolumeMounts=[{"name": "tools", "mountPath": "opt/tools"}]', "mountPath"),
         ("podSecurityContext.runAsNonRoot=null", "runAsNonRoot"),
         ("podSecurityContext.runAsUser=0", "runAsUser"),
         ('podSecurityContext.seccompProfile.type="Unconfined"', "seccompProfile"),
@@ -93,12 +107,45 @@ def test_a_file_of_a_secret_that_is_not_mounted_is_refused():
     done = template(
         SMALL, settings % "/var/run/secrets/gitopsd/git/token", 'credentials=[{"name":"gti","secret":"git"}]'
     )
-    assert (
-        "/var/run/secrets/gitopsd/git is named there, and no entry of credentials is mounted at it: gti" in done.stderr
-    )
+    said = "git is named there, and no entry of credentials or extraVolumeMounts is mounted at it: gti"
+    assert f"/var/run/secrets/gitopsd/{said}" in done.stderr
     assert rendered(
         SMALL, settings % "/var/run/secrets/gitopsd/git/token", 'credentials=[{"name":"git","secret":"git"}]'
     )
+
+
+def test_a_file_that_an_extra_volume_brings_is_taken():
+    mounts = json.dumps([{"name": "aws", "mountPath": "/var/run/secrets/gitopsd/aws", "readOnly": True}])
+    key = 'config.sources=[{"name": "git", "auth": {"tokenFile": "/var/run/secrets/gitopsd/aws/token"}}]'
+    assert template(SMALL, key).returncode != 0
+    assert template(SMALL, key, f"extraVolumeMounts={mounts}").returncode == 0
+    elsewhere = mounts.replace("/var/run/secrets/gitopsd", "/opt")
+    assert template(SMALL, key, f"extraVolumeMounts={elsewhere}").returncode != 0
+
+
+def test_whatever_a_key_service_asks_for_is_in_the_pod():
+    objects = rendered(KEY_SERVICES)
+    config = yaml.safe_load(named(objects, "ConfigMap", "gitopsd-config")["data"]["config.yaml"])
+    (services,) = [one["decryption"]["keyServices"] for one in config["environments"]]
+    pod = next(pods(objects))["spec"]
+    mounts = {mount["mountPath"]: mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    (token,) = services["files"].values()
+    (source,) = volumes[mounts[str(PurePath(token).parent)]]["projected"]["sources"]
+    assert source["serviceAccountToken"] == {"audience": "sts.amazonaws.com", "path": PurePath(token).name}
+    (brings,) = pod["initContainers"]
+    assert brings["command"][-1] == config["render"]["sops"]
+    assert brings["volumeMounts"][0]["name"] == mounts[str(PurePath(config["render"]["sops"]).parent)]
+    own, *others = (one["metadata"] for one in of_kind(objects, "ServiceAccount"))
+    assert own["annotations"] == {"eks.amazonaws.com/role-arn": services["variables"]["AWS_ROLE_ARN"]}
+    assert not any("annotations" in one for one in others)
+
+
+@pytest.mark.parametrize("block", SHOWN, ids=lambda block: block.where)
+def test_values_that_a_page_shows_are_taken(block, tmp_path):
+    (tmp_path / "values.yaml").write_text(block.body)
+    done = helm("template", "gitopsd", CHART, "--values", SMALL, "--values", tmp_path / "values.yaml")
+    assert done.returncode == 0, done.stderr
 
 
 def test_each_value_says_what_it_is():

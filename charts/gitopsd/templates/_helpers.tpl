@@ -68,9 +68,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- $mounted := list -}}
 {{- range .Values.credentials }}{{ $mounted = append $mounted .name }}{{ end -}}
+{{- range .Values.extraVolumeMounts -}}
+{{- with regexFind "^/var/run/secrets/gitopsd/[^/]+" .mountPath }}{{ $mounted = append $mounted (base .) }}{{ end -}}
+{{- end -}}
 {{- range regexFindAll "/var/run/secrets/gitopsd/[^/\\s\"]+" (toYaml .Values.config) -1 -}}
 {{- if not (has (base .) $mounted) -}}
-{{- fail (printf "config: %s is named there, and no entry of credentials is mounted at it: %s" . (join ", " $mounted)) -}}
+{{- fail (printf "config: %s is named there, and no entry of credentials or extraVolumeMounts is mounted at it: %s" . (join ", " $mounted)) -}}
 {{- end -}}
 {{- end -}}
 {{- $server := dict "host" "0.0.0.0" "port" 8080 "auth" "kubernetes" -}}
