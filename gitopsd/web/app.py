@@ -84,15 +84,17 @@ def _add_status(app: FastAPI, view: Snapshot) -> None:
 
 
 def _add_probes(app: FastAPI, view: Snapshot, not_alive: Callable[[], str]) -> None:
+    """Answer on the loop itself: however many others wait for a thread, a kubelet does not."""
+
     @app.get("/healthz", response_class=PlainTextResponse)
     @app.get("/livez", response_class=PlainTextResponse)
-    def alive() -> Response:
+    async def alive() -> Response:
         """Say whether the daemon's own threads go on."""
         stuck = not_alive()
         return PlainTextResponse(stuck or "ok", 503 if stuck else 200)
 
     @app.get("/readyz", response_class=PlainTextResponse)
-    def ready() -> Response:
+    async def ready() -> Response:
         """Say whether the configuration is read and the cluster answers; a standby is ready as well."""
         seen = view()
         if seen and seen.daemon.ready:

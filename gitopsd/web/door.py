@@ -13,10 +13,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from gitopsd.core.access import Permission, asked_for
+from gitopsd.core.access import Asked, Permission, asked_for
 from gitopsd.core.errors import ClusterError
 from gitopsd.ports import Authority
 from gitopsd.web.schema import Refusal
+
+# Fewer than there are threads for requests, so that some are left for those who are known.
+DECIDING_MAX = 32
 
 _BEARER = "bearer "
 _UNKNOWN_CALLER = Refusal(
@@ -42,6 +45,7 @@ class Door:
     def __init__(self, app: ASGIApp, authority: Authority) -> None:
         self._app = app
         self._authority = authority
+        self._deciding = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, or answer it."""
@@ -52,8 +56,10 @@ class Door:
         asked = asked_for(scope["path"])
         if asked is None:
             return None
+        if self._deciding >= DECIDING_MAX:
+            return _answer(503, _UNDECIDED)
         try:
-            permission = await run_in_threadpool(self._authority.decide, _token(scope), asked)
+            permission = await self._decide(_token(scope), asked)
         except ClusterError:
             return _answer(503, _UNDECIDED)
         match permission:
@@ -63,6 +69,13 @@ class Door:
                 return _answer(403, _FORBIDDEN)
             case Permission.UNKNOWN_CALLER:
                 return _answer(401, _UNKNOWN_CALLER, {"WWW-Authenticate": "Bearer"})
+
+    async def _decide(self, token: str, asked: Asked) -> Permission:
+        self._deciding += 1
+        try:
+            return await run_in_threadpool(self._authority.decide, token, asked)
+        finally:
+            self._deciding -= 1
 
 
 def _token(scope: Scope) -> str:

@@ -9,11 +9,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from gitopsd.core.errors import ConfigError, Problem, Stage
+from gitopsd.web.connection import BACKLOG, CONNECTIONS_MAX, HEAD_BYTES_MAX, KEEP_ALIVE_S, Connection
 
 STOP_GRACE_S = 5
-CONNECTIONS_MAX = 200
-_KEEP_ALIVE_S = 5
-_BACKLOG = 128
 
 
 class Server:
@@ -66,20 +64,26 @@ def _settings(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         access_log=False,
+        backlog=BACKLOG,
+        h11_max_incomplete_event_size=HEAD_BYTES_MAX,
+        http=Connection,
         lifespan="off",
-        limit_concurrency=CONNECTIONS_MAX,
+        # Reached only by answers whose askers were cut off.
+        limit_concurrency=2 * CONNECTIONS_MAX,
         log_config=None,
+        log_level="error",
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=STOP_GRACE_S,
-        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        ws="none",
     )
 
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ConfigError(
             Problem(
