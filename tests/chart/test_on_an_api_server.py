@@ -6,19 +6,24 @@ import json
 import subprocess
 import uuid
 from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
 
 import pytest
+import yaml
 
 from rig.api import ApiError
 from rig.binaries import build
 from rig.waiting import wait_for
-from tests.chart.charting import CI, SMALL, of_kind, pods, rendered
+from tests.chart.charting import CI, FULL, SMALL, of_kind, pods, rendered
 
 pytestmark = pytest.mark.cluster
 
 EVERY = pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
-# Kinds of the Prometheus operator, which is not there.
-FOREIGN = {"ServiceMonitor", "PrometheusRule"}
+# Kinds of the Prometheus operator, with what their definitions are called.
+FOREIGN = {"ServiceMonitor": "servicemonitors", "PrometheusRule": "prometheusrules"}
+OPERATOR = Path(__file__).parents[3] / "shared" / "fixtures" / "real" / "kube-prometheus" / "manifests" / "setup"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 OF_NO_NAMESPACE = {"ClusterRole", "ClusterRoleBinding"}
 GITOPSD, STAGING = "gitopsd", "gitopsd-staging"
 
@@ -62,6 +67,49 @@ def home(api_cluster):
 def test_the_api_server_takes_every_object(api_cluster, home, values):
     objects = [one for one in rendered(values, namespace=home) if one["kind"] not in FOREIGN]
     assert len(applied(api_cluster, home, objects, "--dry-run=server")) == len(objects)
+
+
+@pytest.fixture(scope="module")
+def operators_kinds(api_cluster):
+    """The API server knows the Prometheus operator's kinds, as the operator itself defines them."""
+    if not OPERATOR.is_dir():
+        pytest.skip("../shared/fixtures is not there")
+    api = api_cluster.api()
+    paths = [f"{DEFINITIONS}/{plural}.monitoring.coreos.com" for plural in FOREIGN.values()]
+    for kind in FOREIGN:
+        file = OPERATOR / f"0{kind.lower()}CustomResourceDefinition.yaml"
+        api.create(DEFINITIONS, yaml.safe_load(file.read_text()))
+    wait_for("the operator's kinds to be served", lambda: served(api) >= set(FOREIGN.values()))
+    yield
+    for path in paths:
+        api.delete(path)
+    wait_for("the operator's kinds to be gone", lambda: not [path for path in paths if api.find(path)])
+
+
+def served(api):
+    """Those of the operator's kinds that are listed and answer."""
+    group = "/apis/monitoring.coreos.com/v1"
+    listed = {one["name"] for one in (api.find(group) or {}).get("resources") or ()}
+    return {
+        plural
+        for plural in listed & set(FOREIGN.values())
+        if api.exchange("GET", f"{group}/{plural}")[0] == HTTPStatus.OK
+    }
+
+
+def test_the_prometheus_operators_kinds_are_taken_by_their_own_definitions(api_cluster, home, operators_kinds):
+    objects = of_kind(rendered(FULL, namespace=home), *FOREIGN)
+    assert {one["kind"] for one in objects} == FOREIGN.keys()
+    assert len(applied(api_cluster, home, objects, "--dry-run=server")) == len(objects)
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_their_definitions_do_not_know_is_refused(api_cluster, home, operators_kinds, kind):
+    (one,) = of_kind(rendered(FULL, namespace=home), kind)
+    one["spec"]["unknown"] = True
+    # In kubectl's words, or in those of the API server.
+    with pytest.raises(AssertionError, match=r'unknown field "unknown"|spec\.unknown: field not declared'):
+        applied(api_cluster, home, [one], "--dry-run=server")
 
 
 @EVERY
