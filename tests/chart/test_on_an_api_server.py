@@ -12,10 +12,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gitopsd.adapters.authority import KubernetesAuthority
+from gitopsd.adapters.cluster import Limits, Transport, credentials
+from gitopsd.core.access import Asked as Access
+from gitopsd.core.access import Permission
+from rig.accounts import Account, create_account
 from rig.api import ApiError
 from rig.binaries import build
 from rig.waiting import wait_for
-from tests.chart.charting import CI, FULL, SMALL, of_kind, pods, rendered
+from tests.chart.charting import CI, FULL, SMALL, named, of_kind, pods, rendered
+from tests.fakes.clock import FakeClock
 
 pytestmark = pytest.mark.cluster
 
@@ -25,7 +31,7 @@ FOREIGN = {"ServiceMonitor": "servicemonitors", "PrometheusRule": "prometheusrul
 OPERATOR = Path(__file__).parents[3] / "shared" / "fixtures" / "real" / "kube-prometheus" / "manifests" / "setup"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 OF_NO_NAMESPACE = {"ClusterRole", "ClusterRoleBinding"}
-GITOPSD, STAGING = "gitopsd", "gitopsd-staging"
+GITOPSD, STAGING, PROMETHEUS = "gitopsd", "gitopsd-staging", "prometheus"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +182,43 @@ def granted(api_cluster, home):
 )
 def test_who_may_do_what(api_cluster, granted, asked, allowed):
     assert may(api_cluster, granted, asked) is allowed
+
+
+@pytest.fixture
+def scraped(api_cluster, home):
+    """The chart's rights for Prometheus, really there, and the audiences that gitopsd then takes tokens for."""
+    scraper = {"kind": "ServiceAccount", "name": PROMETHEUS, "namespace": home}
+    objects = rendered(FULL, f"scrapers={json.dumps([scraper])}", namespace=home)
+    rights = [one for one in of_kind(objects, *OF_NO_NAMESPACE) if one["metadata"]["name"].endswith(":metrics")]
+    assert len(rights) == 2
+    create_account(api_cluster.api(), Account(home, PROMETHEUS))
+    applied(api_cluster, home, rights)
+    written = yaml.safe_load(named(objects, "ConfigMap", "gitopsd-config")["data"]["config.yaml"])
+    yield written["server"]["audiences"]
+    kubectl(api_cluster, home, rights, "delete", "--ignore-not-found")
+
+
+def test_prometheus_is_answered_for_a_token_of_the_audience_and_for_its_own_is_not(api_cluster, home, scraped):
+    transport = Transport(credentials(str(api_cluster.kubeconfig)), limits=Limits())
+    door = KubernetesAuthority(transport, FakeClock(), home, scraped)
+    metrics = Access(verb="get", path="/metrics")
+    own, written = (scrapers_token(api_cluster, home, audiences) for audiences in ([], scraped))
+
+    # Until the rights are effective the answer is FORBIDDEN: each time another token, or it would be believed.
+    def answer():
+        return door.decide(scrapers_token(api_cluster, home, scraped), metrics) is Permission.ALLOWED
+
+    wait_for("Prometheus to be let in", answer)
+    assert door.decide(written, metrics) is Permission.ALLOWED
+    assert door.decide(own, metrics) is Permission.UNKNOWN_CALLER
+
+
+def scrapers_token(cluster, home, audiences):
+    """As the kubelet writes it into a pod."""
+    wanted = {"expirationSeconds": 600, **({"audiences": audiences} if audiences else {})}
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": wanted}
+    path = f"/api/v1/namespaces/{home}/serviceaccounts/{PROMETHEUS}/token"
+    return cluster.api().create(path, body)["status"]["token"]
 
 
 def may(cluster, home, asked):

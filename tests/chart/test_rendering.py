@@ -256,6 +256,39 @@ def _chosen(pod) -> set[str]:
     return {name for one in contexts for name in one["securityContext"] if name in ASSIGNED}
 
 
+OWN_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+
+
+@pytest.mark.parametrize(
+    ("audiences", "file", "shown"),
+    [
+        ([], "", OWN_TOKEN),
+        ([], "/tokens/gitopsd", "/tokens/gitopsd"),
+        (["gitopsd"], "/tokens/gitopsd", "/tokens/gitopsd"),
+        # Where the API server's own audience is one of them.
+        (["gitopsd", "https://kubernetes.default.svc"], OWN_TOKEN, OWN_TOKEN),
+    ],
+)
+def test_prometheus_shows_the_token_of_the_file_that_is_named(audiences, file, shown):
+    settings = [f"config.server.audiences={json.dumps(audiences)}", f'serviceMonitor.bearerTokenFile="{file}"']
+    (monitor,) = of_kind(rendered(FULL, *settings), "ServiceMonitor")
+    assert [one["bearerTokenFile"] for one in monitor["spec"]["endpoints"]] == [shown]
+
+
+def test_a_token_that_is_meant_for_others_is_refused_before_prometheus_shows_it():
+    done = template(FULL, 'config.server.audiences=["gitopsd", "ours"]', 'serviceMonitor.bearerTokenFile=""')
+    assert done.returncode != 0
+    assert "config.server.audiences takes tokens for gitopsd, ours: name the file of one" in done.stderr
+    assert template(FULL, 'serviceMonitor={"enabled": false, "bearerTokenFile": ""}').returncode == 0
+
+
+@pytest.mark.parametrize(("values", "token"), [(SMALL, "create token ACCOUNT)"), (FULL, "ACCOUNT --audience=gitopsd)")])
+def test_the_notes_ask_for_a_token_that_gitopsd_takes(values, token):
+    done = helm("install", "gitopsd", CHART, "--dry-run=client", "--namespace", NAMESPACE, "--values", values)
+    assert done.returncode == 0, done.stderr
+    assert token in done.stdout.partition("NOTES:")[2]
+
+
 def test_one_replica_has_no_budget_that_would_hold_up_a_drain():
     assert of_kind(rendered(SMALL), "PodDisruptionBudget") == []
     assert len(of_kind(rendered(FULL), "PodDisruptionBudget")) == 1
