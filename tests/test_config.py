@@ -274,6 +274,17 @@ FAULTS = {
     ),
     "a port that is none": (GOOD + "server: {port: 65536}\n", 6, "CONFIG_INVALID", "65535", ""),
     "a server for everybody": (GOOD + "server: {host: 0.0.0.0}\n", 6, "CONFIG_INVALID", "must be kubernetes", ""),
+    "a host with its port": (
+        GOOD + "server: {allowedHosts: ['a.example:80']}\n",
+        6,
+        "CONFIG_INVALID",
+        "a host name",
+        "",
+    ),
+    "names beside tokens": (
+        GOOD + "server: {auth: kubernetes, allowedHosts: [a.example]}\n",
+        *(6, "CONFIG_INVALID", "allowedHosts: mean nothing", ""),
+    ),
     "tokens for nobody": (GOOD + "server: {audiences: [a]}\n", 6, "CONFIG_INVALID", "auth: kubernetes", ""),
     "no workers": (GOOD + "workers: 0\n", 6, "CONFIG_INVALID", "greater than or equal to 1", ""),
     "a key written twice": (GOOD + "workers: 1\nworkers: 2\n", 7, "YAML_DUPLICATE_KEY", "workers", ""),

@@ -36,6 +36,7 @@ _KIND = re.compile(r"[A-Z][A-Za-z0-9]*(\.[-a-z0-9.]+)?", re.ASCII)
 _SERVICE_KEY = re.compile(r"[-A-Za-z0-9._:/+=,@\[\]]+([/:]\*)?", re.ASCII)
 _SERVER = re.compile(r"https://[-A-Za-z0-9.:\[\]]+/.+|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?/.+", re.ASCII)
 _VARIABLE = re.compile("[A-Z][A-Z0-9_]*", re.ASCII)
+_HOST_NAME = re.compile(rf"{_PART}(\.{_PART})*", re.ASCII)
 _NAME_LENGTH_MAX = 63
 _ENVIRONMENT_LENGTH_MAX = 200
 
@@ -105,6 +106,12 @@ def _prometheus_url(value: str) -> str:
         raise ValueError("must be like https://prometheus.example:9090")
     if where.username or where.password or where.query or where.fragment:
         raise ValueError("must have no password and no query in it; a token goes into tokenFile")
+    return value
+
+
+def _host_name(value: str) -> str:
+    if not _HOST_NAME.fullmatch(value):
+        raise ValueError("must be a host name in small letters, without a port: gitopsd.example.com")
     return value
 
 
@@ -287,13 +294,15 @@ class PrometheusConfig(_Strict):
 class ServerConfig(_Strict):
     """Where people ask. From other machines only who can show a token that the cluster knows.
 
-    ``audiences`` are what such a token must be meant for; empty = the API server itself.
+    ``audiences`` are what such a token must be meant for; empty = the API server itself. ``allowedHosts`` are names
+    other than localhost by which a server that asks for no token is asked, as by a proxy before it.
     """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     auth: Literal["none", "kubernetes"] = "none"
     audiences: tuple[str, ...] = ()
+    allowedHosts: tuple[Annotated[str, AfterValidator(_host_name)], ...] = ()  # noqa: N815
 
     @model_validator(mode="after")
     def _nobody_unknown(self) -> Self:
@@ -301,6 +310,8 @@ class ServerConfig(_Strict):
             raise ValueError("auth: must be kubernetes where others than this machine can ask")
         if self.auth == "none" and self.audiences:
             raise ValueError("audiences: mean nothing without auth: kubernetes")
+        if self.auth == "kubernetes" and self.allowedHosts:
+            raise ValueError("allowedHosts: mean nothing with auth: kubernetes")
         return self
 
 

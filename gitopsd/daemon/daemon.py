@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import resource
 import signal
 import threading
 import time
@@ -192,7 +193,12 @@ class Daemon:
         from gitopsd.web.server import Server  # noqa: PLC0415
 
         wanted = self._house.config.server
-        app = create_app(self.view, not_alive=self._not_alive, authority=self._house.authority())
+        app = create_app(
+            self.view,
+            not_alive=self._not_alive,
+            authority=self._house.authority(),
+            allowed_hosts=wanted.allowedHosts,
+        )
         server = Server(app, host=wanted.host, port=wanted.port)
         server.start()
         logger.bind(url=server.url).info("serving /status")
@@ -261,11 +267,12 @@ class Daemon:
 
 
 def build(config: Path) -> Daemon:
-    """Build the daemon from the operator's file.
+    """Build the daemon from the operator's file. A process that may come to hold keys leaves no core file.
 
     Raises:
         ConfigError: the file is wrong.
     """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     return Daemon(wire(load_config(config), SystemClock()))
 
 

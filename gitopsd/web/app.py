@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import FastAPI, Query, Request, Response
@@ -18,6 +18,7 @@ from gitopsd.core.status.overview import Fields, View, environment_status, statu
 from gitopsd.ports import Authority
 from gitopsd.web.door import Door
 from gitopsd.web.headers import SafeHeaders
+from gitopsd.web.hosts import Hosts
 from gitopsd.web.metrics import exposition
 from gitopsd.web.schema import EnvironmentStatus, Refusal, Status, Version
 
@@ -40,11 +41,15 @@ _REFUSED: dict[int | str, dict[str, Any]] = {404: {"model": Refusal}, 503: {"mod
 
 
 def create_app(
-    view: Snapshot, *, not_alive: Callable[[], str] = lambda: "", authority: Authority | None = None
+    view: Snapshot,
+    *,
+    not_alive: Callable[[], str] = lambda: "",
+    authority: Authority | None = None,
+    allowed_hosts: Collection[str] = (),
 ) -> FastAPI:
     """Return the application. ``not_alive`` says in words why the daemon is stuck; empty = it is not.
 
-    ``authority`` None = whoever can connect may read everything.
+    ``authority`` None = whoever can connect, by an address, ``localhost`` or an allowed name, may read everything.
     """
     app = FastAPI(
         title="gitopsd",
@@ -55,6 +60,8 @@ def create_app(
     )
     if authority:
         app.add_middleware(Door, authority=authority)
+    else:
+        app.add_middleware(Hosts, allowed=allowed_hosts)
     app.add_middleware(SafeHeaders)
     app.add_exception_handler(HTTPException, _no_such_page)
     app.add_exception_handler(RequestValidationError, _bad_question)
