@@ -1,5 +1,7 @@
 """Runs a script where the kernel refuses what it is told to refuse: ``python -m … seccomp|landlock SCRIPT ARGUMENTS``.
 
+``run`` does so in a process of its own.
+
 The refusal is real: a filter in front of the kernel, as container runtimes put one there.
 """
 
@@ -8,11 +10,20 @@ from __future__ import annotations
 import errno
 import platform
 import struct
+import subprocess
 import sys
+from pathlib import Path
 
 from gitopsd.adapters.render.jail import launcher, syscalls
 
 _PRCTL = {"x86_64": 157, "aarch64": 167}
+_ROOT = Path(__file__).parents[3]
+
+
+def run(refused: str, script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a script to its good end under a kernel without this; return what it said."""
+    argv = [sys.executable, "-m", __spec__.name, refused, script, *map(str, arguments)]
+    return subprocess.run(argv, capture_output=True, text=True, check=True, cwd=_ROOT)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.git.watching import is_gone
+from tests.adapters.render import poor_kernel
 from tests.adapters.render.jailed import needs_linux
 
 pytestmark = needs_linux
@@ -54,8 +55,7 @@ ALL = {
 
 def run_poorly(refused: str, script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a script under a kernel without this."""
-    argv = [sys.executable, "-m", "tests.adapters.render.poor_kernel", refused, PRELUDE + script, *arguments]
-    return subprocess.run(argv, capture_output=True, text=True, check=True, cwd=ROOT)
+    return poor_kernel.run(refused, PRELUDE + script, *arguments)
 
 
 def seen(ran: subprocess.CompletedProcess[str]) -> dict[str, object]:
@@ -98,6 +98,26 @@ except Exception as error:
     ran = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=ROOT)
 
     assert ran.stdout == "RENDER_NOT_STARTED files: [Errno 38] Function not implemented\n"
+
+
+def test_s23_where_it_may_write_files_one_may_be_as_large_as_the_cap_and_not_a_byte_larger(tmp_path):
+    """Where Landlock stands, a tool writes no file at all."""
+    script = """
+jail = make_jail(pathlib.Path(sys.argv[1]), file_bytes=1_000_000)
+write = "import os\\nwith open('b', 'wb') as file: file.write(bytes(%d))\\nprint(os.path.getsize('b'))"
+unaware = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\\n"
+print(tried(write % 1_000_000), end="")
+print(tried(write % 1_000_001))
+try:
+    tried(unaware + write % 1_000_001)
+except Exception as error:
+    print(error.problem.code, "SIGXFSZ" in error.problem.message)
+"""
+    assert run_poorly("landlock", script, tmp_path).stdout.splitlines() == [
+        "1000000",
+        "OSError: [Errno 27] File too large",
+        "RENDER_KILLED True",
+    ]
 
 
 def test_a_child_of_the_tool_goes_with_it_where_children_cannot_be_forbidden(tmp_path):

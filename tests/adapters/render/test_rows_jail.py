@@ -1,4 +1,4 @@
-"""Rows R7, R8, R9 of the catalogue of bad inputs, and the jail's part of R13 and R14: an error in bounds."""
+"""Rows R7, R8, R9 of the catalogue of bad inputs, and the jail's part of R13, R14 and S23: an error in bounds."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ pytestmark = needs_linux
 
 MIB = 1024 * 1024
 GRACE_S = 5
+# The three that it is born with count.
+OPEN_MANY = """
+import os, sys
+last = max(os.open("/dev/null", os.O_RDONLY) for _ in range(int(sys.argv[1]) - 3))
+print(last + 1)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +69,16 @@ def test_r07_more_memory_than_it_may_have_is_not_given(base):
     assert ran.code == 1
     assert "MemoryError" in ran.stderr
     assert make_jail(base, memory_bytes=256 * MIB).run(python(f"bytearray({200 * MIB})"), []).code == 0
+
+
+def test_s23_files_up_to_the_cap_may_be_open_and_one_more_may_not(base):
+    jail = make_jail(base, open_files=32)
+
+    assert jail.run(python(OPEN_MANY, "32"), []).stdout == b"32\n"
+    over = jail.run(python(OPEN_MANY, "33"), [])
+
+    assert over.code == 1
+    assert "Too many open files" in over.stderr
 
 
 @pytest.mark.parametrize(
