@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shutil
 import signal
+import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 
 from gitopsd.core.record import Outcome
 from gitopsd.core.status.facts import problems
+from gitopsd.core.status.sentence import why
 from gitopsd.core.status.words import Phase, phase
+from rig.api import MERGE
 from rig.faults import crashed
-from tests.cluster.crashing import AFTER, HASTE, Fate, nursery
-from tests.cluster.oracles import container, inhabitants, written
+from tests.cluster.crashing import AFTER, BEFORE, HASTE, Fate, nursery, struck
+from tests.cluster.oracles import container, dry_runs, inhabitants, written
 from tests.cluster.revert_manifests import SETTINGS
 from tests.cluster.stage import configmap, deployment, phase_is, shown, until
 
@@ -29,6 +33,16 @@ THERE_AND_BACK = {
     "patch configmaps/banner": 1,
     "delete configmaps/banner": 1,
 }
+BAD = {
+    "web.yaml": MISSING,
+    "settings.yaml": configmap("settings", colour="blue"),
+    "banner.yaml": configmap("banner", text="sale"),
+}
+PUT_BACK_ONCE = [Outcome.REVERTED, Outcome.FAILED, Outcome.KEPT]
+WAIT_S = 60.0
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+IS_RED = "has(object.data) && 'colour' in object.data && object.data.colour == 'red'"
+MAPS = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["configmaps"]}
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CLAIM = """apiVersion: v1
 kind: PersistentVolumeClaim
@@ -71,9 +85,11 @@ def test_v4_a_revert_that_an_immutable_field_blocks_says_so_and_writes_nothing(k
     view = kept.once()
 
     problem = problems(view)[0]
-    assert phase(view) is not Phase.READY
-    assert "immutable" in f"{problem.message} {problem.cause}"
-    assert "ConfigMap" in problem.ref
+    assert (phase(view), problem.code) == (Phase.FAILED, "IMMUTABLE_FIELD")
+    assert problem.ref == f"ConfigMap {kept.namespace}/settings"
+    assert "immutable: Forbidden: field is immutable" in problem.cause
+    assert "data: Forbidden: field is immutable" in problem.cause
+    assert problem.cause in why(view)
     assert [hold.revision.commit for hold in view.known.held.values()] == [bad]
     assert kept.get("configmaps", "settings")["data"] == {"colour": "blue"}
     assert written(kept, begin) == {"patch deployments/web": 1, "patch configmaps/settings": 1}
@@ -132,21 +148,61 @@ def test_v9_killed_after_any_write_of_a_revert_the_next_one_goes_on_and_reverts_
             assert written(kept, begin) == THERE_AND_BACK, write
 
 
-def test_v10_a_revert_during_which_the_api_server_is_away_is_told_and_goes_on(kept):
+@pytest.mark.parametrize(
+    "write",
+    ["PATCH deployments/web 2", "DELETE configmaps/banner 1"],
+    ids=["in its middle", "before its last write"],
+)
+def test_v10_an_api_server_that_goes_away_on_the_way_back_is_told_and_the_revert_is_made_once(kept, write):
+    begin, due, gone = kept.audit.position(), threading.Event(), threading.Event()
+
+    def strike(side: str, about: str) -> None:
+        if (side, about) == (BEFORE, write):
+            due.set()
+            gone.wait(WAIT_S)
+
+    kept.road = struck(strike)
+    with kept.daemon() as daemon:
+        bad = kept.commit(BAD)
+        assert due.wait(WAIT_S), "the way back came to no such write"
+        assert [hold.revision.commit for hold in kept.record().held.values()] == [bad]
+        with crashed(kept.cluster.powers()):
+            gone.set()
+            _await_tries(daemon, "CLUSTER_UNREACHABLE")
+        _await_put_back_once(kept, daemon, bad, begin)
+
+
+def test_v10_a_way_back_that_a_policy_denies_writes_nothing_is_told_and_is_gone_once_it_may_be(kept):
     begin = kept.audit.position()
     with kept.daemon() as daemon:
-        kept.commit({"web.yaml": MISSING, "settings.yaml": configmap("settings", colour="blue")})
-        until("the rollout", phase_is(daemon, Phase.VERIFYING))
-        with crashed(kept.cluster.powers()):
-            until("it to be told", lambda: "CLUSTER_UNREACHABLE" in _codes(daemon))
-            until("another try", lambda: shown(daemon).problem_count > 2)
-        until("the revert", phase_is(daemon, Phase.REVERTED), 60)
-        view = shown(daemon)
+        with barred(kept, _policy(kept.namespace)):
+            bad = kept.commit(BAD)
+            until("the denial to be told", lambda: "POLICY_DENIED" in _codes(daemon), WAIT_S)
+            _await_more_questions(kept)
+            view = shown(daemon)
+            problem = problems(view)[0]
+            assert (phase(view), problem.code) == (Phase.FAILED, "POLICY_DENIED")
+            assert problem.ref == f"ConfigMap {kept.namespace}/settings"
+            assert "denied request: no red today" in problem.cause
+            assert problem.ref in why(view)
+            assert problem.cause in why(view)
+            assert [hold.revision.commit for hold in view.known.held.values()] == [bad]
+            assert written(kept, begin) == dict.fromkeys(THERE_AND_BACK.keys() - {"delete configmaps/banner"}, 1)
+        _await_put_back_once(kept, daemon, bad, begin)
 
-    assert [entry.outcome for entry in view.known.history] == [Outcome.REVERTED, Outcome.FAILED, Outcome.KEPT]
-    assert container(kept.get("deployments", "web"))["image"] == "registry.example/app:1"
-    assert kept.get("configmaps", "settings")["data"] == {"colour": "red"}
-    assert written(kept, begin) == {"patch deployments/web": 2, "patch configmaps/settings": 2}
+
+def test_v10_a_way_back_that_waits_for_a_webhook_says_so_and_ends_once_that_answers(kept):
+    begin = kept.audit.position()
+    with kept.daemon() as daemon:
+        with barred(kept, _silent_webhook(kept.namespace)):
+            bad = kept.commit(BAD)
+            until("the way back", phase_is(daemon, Phase.REVERTING), WAIT_S)
+            said = f"ConfigMap {kept.namespace}/settings waits: an admission webhook does not answer"
+            until("it to be told", lambda: said in why(shown(daemon)))
+            _await_more_questions(kept)
+            assert phase_is(daemon, Phase.REVERTING)()
+            assert kept.get("configmaps", "settings")["data"] == {"colour": "blue"}
+        _await_put_back_once(kept, daemon, bad, begin)
 
 
 def test_v11_what_the_bad_commit_added_goes_but_never_a_namespace_or_a_claim(kept):
@@ -199,6 +255,96 @@ def test_v12_two_environments_that_want_one_object_never_take_it_from_each_other
     assert kept.get("configmaps", "settings")["data"] == {"colour": "red"}
     assert inhabitants(kept) == {"deployments/web", "configmaps/settings", "configmaps/own"}
     assert written(kept, begin) == {}
+
+
+@contextmanager
+def barred(stage, obstacles):
+    """For so long, admission lets no ConfigMap of the stage be red."""
+    for collection, body in obstacles.items():
+        stage.api.apply(f"{ADMISSION}/{collection}/{stage.namespace}", body)
+    try:
+        until("the bar to be down", lambda: not _may_be_red(stage))
+        yield
+    finally:
+        for collection in reversed(obstacles):
+            stage.api.delete(f"{ADMISSION}/{collection}/{stage.namespace}")
+
+
+def _policy(namespace: str):
+    """A policy that denies what is red, and the binding that puts it in force in this namespace."""
+    version, name = "admissionregistration.k8s.io/v1", {"name": namespace}
+    spec = {
+        "matchConstraints": {"resourceRules": [MAPS]},
+        "validations": [{"expression": f"!({IS_RED})", "message": "no red today"}],
+    }
+    binding = {"policyName": namespace, "validationActions": ["Deny"], "matchResources": _only(namespace)}
+    kind = "ValidatingAdmissionPolicy"
+    return {
+        "validatingadmissionpolicies": {"apiVersion": version, "kind": kind, "metadata": name, "spec": spec},
+        "validatingadmissionpolicybindings": {
+            "apiVersion": version,
+            "kind": f"{kind}Binding",
+            "metadata": name,
+            "spec": binding,
+        },
+    }
+
+
+def _silent_webhook(namespace: str):
+    """A webhook that must be asked about what is red, at a port where nobody is."""
+    webhook = {
+        "name": "colours.rig.test",
+        "clientConfig": {"url": "https://127.0.0.1:9/"},
+        "rules": [MAPS],
+        "matchConditions": [{"name": "red", "expression": IS_RED}],
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        **_only(namespace),
+    }
+    return {
+        "validatingwebhookconfigurations": {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration",
+            "metadata": {"name": namespace},
+            "webhooks": [webhook],
+        }
+    }
+
+
+def _only(namespace: str):
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
+
+
+def _may_be_red(stage) -> bool:
+    path, red = f"{stage.path('configmaps')}/settings?dryRun=All", {"data": {"colour": "red", "by": "hand"}}
+    code, _ = stage.api.exchange("PATCH", path, red, MERGE)
+    return code < 400
+
+
+def _await_tries(daemon, code: str) -> None:
+    until(f"{code} to be told", lambda: code in _codes(daemon), WAIT_S)
+    until("another try", lambda: shown(daemon).problem_count > 2)
+
+
+def _await_more_questions(stage) -> None:
+    """What is barred is asked about again and again, by dry-runs."""
+    begin = stage.audit.position()
+    until("further dry-runs", lambda: dry_runs(stage, begin)["patch configmaps/settings"] > 1)
+
+
+def _await_put_back_once(stage, daemon, bad: str, begin: int) -> None:
+    """Put back, with exactly the writes that it takes, and nothing more after that."""
+    until("the revert", phase_is(daemon, Phase.REVERTED), WAIT_S)
+    fetches = len(stage.server.requests)
+    until("more fetches", lambda: len(stage.server.requests) > fetches + 4)
+    view = shown(daemon)
+    assert phase(view) is Phase.REVERTED
+    assert [entry.outcome for entry in view.known.history] == PUT_BACK_ONCE
+    assert [hold.revision.commit for hold in view.known.held.values()] == [bad]
+    assert container(stage.get("deployments", "web"))["image"] == "registry.example/app:1"
+    assert stage.get("configmaps", "settings")["data"] == {"colour": "red"}
+    assert inhabitants(stage) == {"deployments/web", "configmaps/settings"}
+    assert written(stage, begin) == THERE_AND_BACK
 
 
 def _is_of_the_way_back(write: str) -> bool:

@@ -204,6 +204,14 @@ CASES = {
             replace(PUT_BACK, rollout=replace(rollout(WEB.ref, digest=GOOD_SET.digest), trigger=Trigger.REVERT)),
             Watch(""), ROLLING, at=GOOD_SET),
         "Reverting", "OutOfSync", "Progressing", "False", "Progressing"),
+    "going back waits for something": (
+        seen(
+            BAD_SET,
+            replace(PUT_BACK, rollout=replace(rollout(WEB.ref, digest=GOOD_SET.digest), trigger=Trigger.REVERT)),
+            Watch(""), ROLLING, at=GOOD_SET,
+            plan=Plan(
+                digest=GOOD_SET.digest, revision=GOOD, waiting=("ConfigMap shop/a waits: a reason", "and another"))),
+        "Reverting", "OutOfSync", "Progressing", "False", "Progressing"),
     "it was put back": (REVERTED, "Reverted", "OutOfSync", "Healthy", "False", "RolledBack"),
     "a person went back": (
         seen(BAD_SET, replace(PUT_BACK, held={HOLD.digest: replace(HOLD, by="ada")}), Rest(), at=GOOD_SET),

@@ -39,12 +39,9 @@ def _pending(view: EnvironmentView) -> str:
 
 def _applying(view: EnvironmentView) -> str:
     record = view.known or Record()
-    look = view.latest.look if view.latest else None
-    waiting = look.plan.waiting if look else ()
-    to_come = f"; {waiting[0]}" + (f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else "") if waiting else ""
     if not record.rollout_of(record.current):
         return _also(view, f"putting back what was changed by hand, to {_here(view)}")
-    return _also(view, f"applying {_here(view)}{to_come}")
+    return _also(view, f"applying {_here(view)}{_to_come(view)}")
 
 
 def _verifying(view: EnvironmentView) -> str:
@@ -77,8 +74,9 @@ def _by_now(view: EnvironmentView) -> str:
 def _reverting(view: EnvironmentView) -> str:
     hold = hold_in_force(view)
     if hold is None:
-        return _also(view, f"going back to {_here(view)}")
-    return _also(view, f"{_refusal(hold, 'failed')}{_further(view, hold)}; going back to {_target(view, hold)}")
+        return _also(view, f"going back to {_here(view)}{_to_come(view)}")
+    back = f"going back to {_target(view, hold)}{_to_come(view)}"
+    return _also(view, f"{_refusal(hold, 'failed')}{_further(view, hold)}; {back}")
 
 
 def _reverted(view: EnvironmentView) -> str:
@@ -123,6 +121,14 @@ _BY_PHASE: Mapping[Phase, Callable[[EnvironmentView], str]] = {
     Phase.FAILED: _failed,
     Phase.SUSPENDED: _suspended,
 }
+
+
+def _to_come(view: EnvironmentView) -> str:
+    """Tell what is not written yet, and what it waits for."""
+    look = view.latest.look if view.latest else None
+    waiting = look.plan.waiting if look else ()
+    more = f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else ""
+    return f"; {waiting[0]}{more}" if waiting else ""
 
 
 def _refusal(hold: Hold, happened: str = "was put back") -> str:
