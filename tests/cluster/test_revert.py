@@ -97,7 +97,7 @@ def test_what_fails_is_seen_below_the_deployment_long_before_its_own_deadline(ke
     assert 30 <= (hold.since - began).total_seconds() < 100
 
 
-def test_what_was_put_back_stays_so_until_a_different_commit_comes(kept):
+def test_v7_what_was_put_back_stays_so_until_a_commit_of_different_content_comes(kept):
     bad = kept.commit({"web.yaml": MISSING})
     kept.once()
     begin = kept.audit.position()
@@ -119,9 +119,9 @@ def test_what_was_put_back_stays_so_until_a_different_commit_comes(kept):
     assert written(kept, begin) == {"patch deployments/web": 1}
 
 
-def test_going_back_in_git_to_what_was_kept_is_recognised_at_once(kept):
-    kept.commit({"web.yaml": MISSING})
-    kept.once()
+def test_v8_going_back_in_git_to_what_was_kept_is_recognised_and_v7_so_is_the_same_mistake_again(kept):
+    bad = kept.commit({"web.yaml": MISSING})
+    held = kept.once().known.held
     begin = kept.audit.position()
     kept.commit({"web.yaml": GOOD}, 'Revert "Change"')
 
@@ -131,8 +131,14 @@ def test_going_back_in_git_to_what_was_kept_is_recognised_at_once(kept):
     assert problems(view) == ()
     assert written(kept, begin) == {}
 
-    kept.commit({"web.yaml": MISSING}, "The same mistake again")
-    assert phase(kept.once(5)) is Phase.REVERTED
+    again = kept.commit({"web.yaml": MISSING}, "The same mistake again")
+    view = kept.once(5)
+
+    assert again != bad
+    assert phase(view) is Phase.REVERTED
+    assert view.known.held == held
+    assert [hold.revision.commit for hold in held.values()] == [bad]
+    assert [entry.outcome for entry in view.known.history].count(Outcome.FAILED) == 1
     assert written(kept, begin) == {}
 
 

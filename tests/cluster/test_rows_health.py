@@ -1,20 +1,24 @@
-"""The catalogue's rows about health, on a cluster whose pods are played: H1, H3, H4, H5, H7, H8 and H9."""
+"""The catalogue's rows about health, on a cluster whose pods are played: H1 to H5, H7 to H9, and H16."""
 
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
 from gitopsd.core.health import Reason, is_good, public_word
 from gitopsd.core.model import HealthStatus
 from gitopsd.core.record import Outcome
+from gitopsd.core.status.facts import problems
 from gitopsd.core.status.sentence import why
 from gitopsd.core.status.words import Phase, phase
+from gitopsd.core.verdict import GRACE_S
+from rig.api import MERGE
 from rig.waiting import wait_for
 from tests.cluster.adapter_world import desired, world
 from tests.cluster.oracles import container, written
-from tests.cluster.stage import deployment
+from tests.cluster.stage import deployment, phase_is, shown, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
 
@@ -51,6 +55,12 @@ WIDGETS = {
     },
 }
 
+WIDGET = "apiVersion: health.example.com/v1\nkind: Widget\nmetadata: {name: one}\nspec: {size: %d}\n"
+GOOD = {"type": "Ready", "status": "True"}
+STALLED = {"type": "Stalled", "status": "True", "reason": "Refused", "message": "no such size"}
+# 20 of the stage's seconds.
+FLAP_S = 2.0
+
 
 @pytest.fixture
 def on_kwok(cluster, namespace):
@@ -85,6 +95,47 @@ def test_h1_what_is_never_ready_is_put_back_once_at_the_deadline(hasty_stage):
     assert "running but not ready" in failed.why
     assert container(hasty_stage.get("deployments", "web"))["image"] == "registry.example/app:1"
     assert written(hasty_stage, begin) == {"patch deployments/web": 2}
+
+
+def test_h2_what_flaps_each_20_seconds_is_never_kept_and_is_put_back_once(hasty_stage, widgets):
+    """It is well for less than the soak, and fails for less than its grace, which the moments between do not end."""
+    hasty_stage.commit({"gitopsd.yaml": SETTINGS, "one.yaml": WIDGET % 1})
+    with hasty_stage.daemon() as daemon:
+        until("it to be kept", lambda: _plays(hasty_stage, {1: GOOD}) and phase_is(daemon, Phase.READY)())
+        begin, began = hasty_stage.audit.position(), time.monotonic()
+
+        def is_flapping() -> bool:
+            is_well = int((time.monotonic() - began) // FLAP_S) % 2 == 0
+            return _plays(hasty_stage, {1: GOOD, 2: GOOD if is_well else STALLED})
+
+        settings = SETTINGS.replace("soak: 0s", "soak: 30s")
+        hasty_stage.commit({"gitopsd.yaml": settings, "one.yaml": WIDGET % 2})
+        until("the verdict", lambda: is_flapping() and phase_is(daemon, Phase.REVERTED)(), 60)
+        record = shown(daemon).known
+
+    assert [entry.outcome for entry in record.history] == [Outcome.REVERTED, Outcome.FAILED, Outcome.KEPT]
+    assert record.history[1].why.endswith("/one: no such size")
+    assert record.history[1].seconds > GRACE_S
+    assert written(hasty_stage, begin) == {"patch widgets/one": 2}
+
+
+def test_h16_what_had_failed_before_the_commit_is_told_and_not_put_back_to_something_no_better(hasty_stage, widgets):
+    hasty_stage.commit({"gitopsd.yaml": SETTINGS, "one.yaml": WIDGET % 1})
+    with hasty_stage.daemon() as daemon:
+        until("it to be kept", lambda: _plays(hasty_stage, {1: GOOD}) and phase_is(daemon, Phase.READY)())
+        until("it to fail", lambda: _plays(hasty_stage, {1: STALLED}) and "OBJECT_FAILED" in _codes(daemon))
+        begin = hasty_stage.audit.position()
+        hasty_stage.commit({"one.yaml": WIDGET % 2})
+        until("the verdict", lambda: _plays(hasty_stage, {2: STALLED}) and phase_is(daemon, Phase.FAILED)())
+        fetches = len(hasty_stage.server.requests)
+        until("more fetches", lambda: len(hasty_stage.server.requests) > fetches + 4)
+        view = shown(daemon)
+
+    assert (phase(view), problems(view)[0].code) == (Phase.FAILED, "ROLLOUT_FAILED")
+    assert "no such size" in why(view)
+    assert [entry.outcome for entry in view.known.history] == [Outcome.FAILED, Outcome.KEPT]
+    assert view.known.held == {}
+    assert written(hasty_stage, begin) == {"patch widgets/one": 1}
 
 
 @pytest.mark.parametrize(
@@ -227,7 +278,24 @@ def _widget(world, spec):
 
 def _report(world, status):
     path = f"/apis/health.example.com/v1/namespaces/{world.namespace}/widgets/one/status"
-    world.api.request("PATCH", path, {"status": status}, "application/merge-patch+json")
+    world.api.request("PATCH", path, {"status": status}, MERGE)
+
+
+def _plays(stage, by_size) -> bool:
+    """The widget's controller reports this condition, by the size that it is to have."""
+    path = f"/apis/health.example.com/v1/namespaces/{stage.namespace}/widgets/one"
+    live = stage.api.find(path)
+    condition = live and by_size.get(live["spec"]["size"])
+    if condition:
+        status = {"observedGeneration": live["metadata"]["generation"], "conditions": [condition]}
+        if live.get("status") != status:
+            stage.api.request("PATCH", f"{path}/status", {"status": status}, MERGE)
+    return True
+
+
+def _codes(daemon) -> list[str]:
+    view = shown(daemon)
+    return [problem.code for problem in problems(view)] if view else []
 
 
 def _updated_by_hand(world, kind, image):
