@@ -9,6 +9,7 @@ from typing import Protocol
 from gitopsd import __version__
 from gitopsd.adapters.render.recent import Recent
 from gitopsd.adapters.render.tool import Task, Tool
+from gitopsd.core.errors import Problem, RenderError, Stage
 from gitopsd.core.manifests.canonical import canonical, digest_of
 from gitopsd.core.manifests.layout import Layout, lay_out, refuse_too_much
 from gitopsd.core.manifests.paths import is_below
@@ -108,6 +109,7 @@ class Larder:
         version = tool.version() if tool else ""
         opened = self.decryptor.decrypt(environment, read.all_of(trees))
         layout = lay_out(environment.path, [file for file in opened.files if is_below(file.path, environment.path)])
+        _refuse_hidden(layout.settings, opened)
         return Ingredients(task=task, layout=layout, trees=trees, opened=opened, tool=tool, version=version)
 
 
@@ -154,6 +156,14 @@ class _Reading:
         if len(self._known) > 1:
             refuse_too_much(files, self._environment.path)
         return files
+
+
+def _refuse_hidden(settings: File | None, opened: Decrypted) -> None:
+    if settings and settings.path in opened.opened:
+        message = "is encrypted, and status and probes show all that it says"
+        hint = "let it stand in plain; what must be hidden belongs into manifests, or into the Job of a probe"
+        problem = Problem(code="SETTINGS_ENCRYPTED", stage=Stage.RENDER, message=message, hint=hint, file=settings.path)
+        raise RenderError(problem)
 
 
 def _outermost(directories: Iterable[str]) -> list[str]:

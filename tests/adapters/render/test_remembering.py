@@ -301,6 +301,19 @@ def test_a_restart_keeps_in_mind_that_the_job_of_a_probe_holds_what_was_encrypte
     assert second == first
 
 
+def test_settings_are_shown_and_so_must_not_be_encrypted(repository):
+    settings = "apiVersion: gitopsd.dev/v1\nkind: Environment\nnamespace: shop\n"
+    files = {"kustomization.yaml": None, "a.yaml": a_map("a"), "gitopsd.yaml": "locked: …"}
+    repository.commit({f"env/staging/{path}": body for path, body in files.items()})
+    with pytest.raises(RenderError) as refused:
+        repository.render(renderer=repository.started(OneKey("k", settings)))
+
+    assert (refused.value.problem.code, refused.value.problem.file) == (
+        "SETTINGS_ENCRYPTED",
+        "env/staging/gitopsd.yaml",
+    )
+
+
 def test_the_job_of_a_probe_is_opened_beside_what_a_tool_renders(repository, tmp_path):
     settings = "apiVersion: gitopsd.dev/v1\nkind: Environment\nhealth: {probes: [{job: smoke.yaml}]}\n"
     repository.commit({"env/staging/gitopsd.yaml": settings, "env/staging/smoke.yaml": "locked: …"})
