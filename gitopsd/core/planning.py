@@ -37,6 +37,8 @@ from gitopsd.core.target import Target
 
 FIGHT_CORRECTIONS_MAX = 5
 PATIENCE_S_MAX = 60.0
+# A change leaves these what they are to whoever needs them.
+_STAYS = frozenset({"CustomResourceDefinition", "Namespace", "APIService"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +103,12 @@ def _behind_gates(
 
 
 def _closed(live: Live, steps: Sequence[tuple[Manifest, _Step]]) -> frozenset[ObjectRef]:
-    """Objects that nothing may build upon yet."""
+    """Objects that nothing may build upon yet: not well, or about to be another than what was found well."""
     return frozenset(
         manifest.ref
         for manifest, step in steps
-        if not (_is_well(live.sights[manifest.ref]) or _is_apart(step) or intents_of(manifest).health_ignore)
+        if not (_is_apart(step) or intents_of(manifest).health_ignore)
+        and (not _is_well(live.sights[manifest.ref]) or (isinstance(step, Change) and manifest.ref.kind not in _STAYS))
     )
 
 
@@ -134,8 +137,8 @@ class _Planner:
         return self._present(manifest, sight, sight.live, item)
 
     def _absent(self, manifest: Manifest, sight: Sight, item: Item) -> _Step:
-        if _job_is_over(manifest, item):
-            return _Unchanged(apart=True)
+        if _job_is_over(manifest, item, going_back=self.target.going_back):
+            return self._over(manifest)
         elder = "" if item.uid else self.target.others.elder_of(manifest.ref)
         if elder:
             return _Conflict(_wanted_before(manifest, elder))
@@ -155,11 +158,17 @@ class _Planner:
         if live.owner and not self._may_take(manifest, live, item):
             return _Conflict(_claimed(manifest, live))
         if live.health.status is HealthStatus.TERMINATING:
-            return _Waiting(f"{manifest.ref} is being deleted")
+            is_over = _job_is_over(manifest, item, going_back=self.target.going_back)
+            return self._over(manifest) if is_over else _Waiting(f"{manifest.ref} is being deleted")
         if _is_finished_job(manifest, live) and (self.target.going_back or _is_known(manifest, live, item)):
             # It did its work, or failed at it; either way it is never run again for having been looked at.
             return _Unchanged(_learned(manifest, live, item), apart=self.target.going_back)
         return self._previewed(manifest, sight, live, item)
+
+    def _over(self, manifest: Manifest) -> _Unchanged:
+        """A Job that is done and goes says nothing, but for one that was seen to fail in this rollout."""
+        rollout = self.record.rollout_of(self.target.digest)
+        return _Unchanged(apart=rollout is None or not rollout.fails(manifest.ref))
 
     def _may_take(self, manifest: Manifest, live: LiveObject, item: Item) -> bool:
         """Whether an object of somebody else may become ours: handed over, asked for, or ours all along."""
@@ -244,13 +253,16 @@ def _learned(manifest: Manifest, live: LiveObject, item: Item) -> Item | None:
     return replace(item, uid=live.uid, digest=manifest.digest, fingerprint=live.fingerprint)
 
 
-def _job_is_over(manifest: Manifest, item: Item) -> bool:
-    """Whether an absent Job ran already: one that is to run only once, or that went by its own time to live."""
+def _job_is_over(manifest: Manifest, item: Item, *, going_back: bool) -> bool:
+    """Whether an absent Job ran already: one that is to run only once, or that went by its own time to live.
+
+    On the way back it ran as well, when it was kept: the Job that took its place is the one that has gone.
+    """
     if manifest.ref.kind != "Job" or not item.uid:
         return False
     spec = manifest.body.get("spec")
     goes_by_itself = isinstance(spec, Mapping) and "ttlSecondsAfterFinished" in spec
-    return intents_of(manifest).create_only or (goes_by_itself and item.digest == manifest.digest)
+    return intents_of(manifest).create_only or (goes_by_itself and (going_back or item.digest == manifest.digest))
 
 
 def _is_finished_job(manifest: Manifest, live: LiveObject) -> bool:

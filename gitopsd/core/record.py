@@ -81,6 +81,10 @@ class Rollout:
     unknown_s: float = 0.0
     failure: str = ""
 
+    def fails(self, ref: ObjectRef) -> bool:
+        """Whether the object failed when it was last looked at."""
+        return ref in self.failing and ref not in self.quiet
+
     def was_healthy_s(self, now: datetime) -> float:
         """Return for how many seconds of its time all was well."""
         return self.healthy_s + ((now - self.healthy_since).total_seconds() if self.healthy_since else 0.0)

@@ -96,6 +96,7 @@ def examine(desired: Desired, live: Live, rollout: Rollout | None, now: datetime
     findings = tuple(finding for finding in _findings(desired, live, pending) if finding.ref not in apart)
     if rollout is None:
         return Examined(desired=desired, at=now, findings=findings)
+    findings = tuple(_as_it_ended(finding, rollout) for finding in findings)
     counted = tuple(
         finding for finding in findings if finding.ref in rollout.changed or finding.ref not in rollout.baseline
     )
@@ -149,6 +150,15 @@ def _findings(desired: Desired, live: Live, pending: frozenset[ObjectRef]) -> It
 
 def _health(sight: Sight) -> Health:
     return sight.live.health if sight.live else Health(HealthStatus.NOT_FOUND, "NotFound", "does not exist yet")
+
+
+def _as_it_ended(finding: Finding, rollout: Rollout) -> Finding:
+    """A Job that failed has failed, also once its time to live is over and there is nothing to be seen any more."""
+    goes = finding.ref.kind == "Job" and finding.health.status in {HealthStatus.TERMINATING, HealthStatus.NOT_FOUND}
+    if not goes or not rollout.fails(finding.ref):
+        return finding
+    reason = rollout.reasons.get(finding.ref, "")
+    return Finding(finding.ref, Health(HealthStatus.FAILED, reason, f"it failed ({reason}), and went by itself"))
 
 
 def _seeing_again(rollout: Rollout, blind_s: float, now: datetime) -> Rollout:

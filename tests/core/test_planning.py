@@ -365,6 +365,38 @@ def test_a_job_that_went_by_its_own_time_to_live_is_not_run_again():
     assert plan(JOB, sight(JOB.ref, None, SAME), done).changes == ()
 
 
+def test_a_job_that_went_by_its_own_time_to_live_is_not_run_on_the_way_back():
+    another = Record(inventory={JOB.ref: Item(uid="uid-migrate", digest="bad")}, current="new")
+
+    assert plan(JOB, sight(JOB.ref, None, SAME), another, trigger=Trigger.REVERT).changes == ()
+    assert only_change(plan(JOB, sight(JOB.ref, None, SAME), another)).action is Action.CREATE
+
+
+@pytest.mark.parametrize(("quiet", "apart"), [({}, set()), ({JOB.ref: NOON}, {JOB.ref})], ids=["failed", "got over it"])
+def test_a_job_that_failed_and_went_holds_up_what_waits_for_it(quiet, apart):
+    failed = rollout(JOB.ref, failing={JOB.ref: NOON}, quiet=quiet, reasons={JOB.ref: "BackoffLimitExceeded"})
+    record = Record(inventory=inventory(JOB), current="new", rollout=failed)
+
+    made = plan(JOB, sight(JOB.ref, None, SAME), record)
+
+    assert (made.changes, made.apart) == ((), apart)
+
+
+@pytest.mark.parametrize(
+    ("kind", "goes"), [("Job", False), ("Deployment", False), ("Namespace", True), ("CustomResourceDefinition", True)]
+)
+def test_who_waits_for_an_object_waits_for_its_change_as_well(kind, goes):
+    """What was well until now is the old one: a migration is not done because the last one was."""
+    first = manifest(kind, "first", {"version": "2"}, {"gitopsd.dev/wave": "-1"})
+    known = Record(inventory={ref: Item(uid=f"uid-{ref.name}", digest="older") for ref in (first.ref, WEB.ref)})
+    seen = live(sight(first.ref, preview=OTHER), sight(WEB.ref, preview=OTHER))
+
+    made = make_plan(Target(digest="new", trigger=Trigger.COMMIT), desired(first, WEB), seen, known, NOON)
+
+    assert (WEB.ref in {change.ref for change in made.changes}) is goes
+    assert len(made.waiting) == (0 if goes else 1)
+
+
 def test_a_job_that_is_to_run_once_is_not_run_again_when_it_is_gone_whatever_it_says_now():
     once = manifest("Job", "setup", {"backoffLimit": 1}, {"helm.sh/hook": "post-install"})
     ran = Record(inventory={once.ref: Item(uid="uid-setup", digest="older")}, current="new")

@@ -30,6 +30,7 @@ from tests.make import (
 WEB = ref("Deployment", "web")
 CACHE = ref("Deployment", "cache")
 BOTH = desired(manifest("Deployment", "web"), manifest("Deployment", "cache"))
+GOING = Health(HealthStatus.TERMINATING)
 STARVED = Health(HealthStatus.FAILED, "Unschedulable", "0/1 nodes are available")
 
 
@@ -107,6 +108,27 @@ def test_a_reason_that_stayed_away_for_its_grace_starts_anew():
     verdict = looks(rollout(WEB), (0, BROKEN), (10, ROLLING), (41, ROLLING), (60, BROKEN), (80, BROKEN))
 
     assert (verdict.outcome, verdict.rollout.failing) == (Outcome.PROGRESSING, {WEB: after(60)})
+
+
+def test_a_job_that_failed_has_failed_also_when_it_is_gone():
+    job = ref("Job", "migrate")
+    wanted = desired(manifest("Job", "migrate"))
+    seen = judge(wanted, live(sight(job, BROKEN)), rollout(job), NOON)
+    going = judge(wanted, live(sight(job, GOING)), seen.rollout, after(5))
+    early = judge(wanted, live(sight(job, None)), going.rollout, after(29))
+    late = judge(wanted, live(sight(job, None)), early.rollout, after(30))
+
+    assert (early.outcome, late.outcome) == (Outcome.PROGRESSING, Outcome.FAILED)
+    assert late.why == f"Job shop/migrate: it failed ({BROKEN.reason}), and went by itself"
+
+
+def test_a_job_that_is_gone_and_was_not_seen_to_fail_has_not_failed():
+    job = ref("Job", "migrate")
+    wanted = desired(manifest("Job", "migrate"))
+    got_over = rollout(job, failing={job: NOON}, quiet={job: NOON}, reasons={job: "ImagePullBackOff"})
+
+    for known in (rollout(job), got_over):
+        assert judge(wanted, live(sight(job, None)), known, after(40)).outcome is Outcome.PROGRESSING
 
 
 def test_the_time_in_which_the_api_server_was_silent_does_not_count():
