@@ -265,7 +265,9 @@ def _keep(environment: Environment, look: Look, record: Record, ports: Ports) ->
 
 def _hold(look: Look, record: Record, why: str, back_to: str) -> Record:
     rollout = record.rollout_of(look.desired.digest)
-    hold = Hold(digest=look.desired.digest, revision=look.desired.revision, why=why, since=look.at, back_to=back_to)
+    # Later commits may have the same content; the one that brought it is to blame.
+    revision = rollout.revision if rollout else look.desired.revision
+    hold = Hold(digest=look.desired.digest, revision=revision, why=why, since=look.at, back_to=back_to)
     noted = record.note(_entry(Outcome.FAILED, rollout, look, why)) if rollout else record
     return noted.hold(hold)
 

@@ -76,15 +76,23 @@ def _waited_for(body: Body, below: Sequence[Body]) -> Body | None:
     """The first pod in order that is not ready. None as well where one before it has yet to go, or to be made."""
     uid = text(body, "metadata.uid")
     pods = [pod for pod in below if text(pod, "kind") == "Pod" and uid and _controller_uid(pod) == uid]
-    by_ordinal = {_name(pod).rpartition("-")[2]: pod for pod in pods}
+    by_ordinal = {int(number): pod for pod in pods if (number := _name(pod).rpartition("-")[2]).isdecimal()}
     first = whole(body, "spec.ordinals.start")
-    for ordinal in range(first, first + whole(body, "spec.replicas", 1)):
-        pod = by_ordinal.get(str(ordinal))
+    end = first + whole(body, "spec.replicas", 1)
+    for ordinal in range(first, end):
+        pod = by_ordinal.get(ordinal)
         if pod is None or not is_active(pod):
             return None
         if not is_ready(pod):
             return pod
-    return None
+    return _waited_for_to_go([by_ordinal[ordinal] for ordinal in sorted(by_ordinal) if ordinal >= end])
+
+
+def _waited_for_to_go(too_many: Sequence[Body]) -> Body | None:
+    """The last goes first, but not while it is unready and another one before it is, too."""
+    unready = [pod for pod in too_many if not is_ready(pod)]
+    is_blocked = len(unready) > 1 and unready[-1] is too_many[-1] and all(map(is_active, too_many))
+    return unready[0] if is_blocked else None
 
 
 def newest_pods(body: Body, below: Sequence[Body]) -> tuple[Body, ...]:

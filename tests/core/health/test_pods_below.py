@@ -337,6 +337,10 @@ def among(*pods, spec=None, generation=1):
         pytest.param(held_up_by(spec=NEXT), id="with the server's defaults written out"),
         pytest.param(among(up("db-1"), down("db-2"), spec={"ordinals": {"start": 1}}), id="its first pod is not zero"),
         pytest.param(among(up("db-0"), up("db-1"), down("db-2"), down("db-10")), id="before one that is to go anyway"),
+        pytest.param(
+            among(up("db-0"), up("db-1"), down("db-2", "db-1", STARTING), down("db-3"), spec={"replicas": 2}),
+            id="it is to go, and so is the last, which waits for it",
+        ),
     ],
 )
 def test_an_ordered_stateful_set_waits_for_a_pod(stuck):
@@ -372,6 +376,13 @@ def test_an_ordered_stateful_set_waits_for_a_pod(stuck):
             id="one before it is going",
         ),
         pytest.param(among(up("db-0"), down("db-2")), id="one before it is yet to be made"),
+        pytest.param(among(up("db-0"), down("db-2"), up("db-3"), spec={"replicas": 1}), id="the last goes before it"),
+        pytest.param(
+            among(
+                up("db-0"), down("db-2"), down("db-3", deletionTimestamp="2026-01-01T00:00:00Z"), spec={"replicas": 1}
+            ),
+            id="the last is going",
+        ),
         pytest.param(
             among(up("db-0"), down("db-1", "db-1", STARTING), down("db-2", "db-2", STARTING)),
             id="it may come up, and one after it is being replaced",
