@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gitopsd.core.decision import Rest, Revert
 from gitopsd.core.model import ObjectRef
-from tests.story.world import World
+from tests.story.world import ENVIRONMENT, World
 
 WEB = ObjectRef("apps", "Deployment", "shop", "web")
 
@@ -53,6 +53,19 @@ def test_a_pod_of_what_is_kept_is_left_alone_whatever_holds_it_up():
     world.settle()
 
     assert world.cluster.deletes() == {}
+
+
+def test_the_commit_that_brought_it_is_blamed_and_not_one_that_came_later_with_the_same_content():
+    world = World()
+    world.commit(web="good-1")
+    world.settle()
+    world.commit(web="bad-1")
+    world.make_passes(2)
+    world.commit(web="bad-1")
+    world.settle()
+
+    (hold,) = world.store.load(ENVIRONMENT).held.values()
+    assert (hold.revision.commit, len(world.git.commits)) == (f"{2:040x}", 3)
 
 
 def test_it_is_put_back_once_however_long_it_stays_in_git():
