@@ -17,7 +17,7 @@ from rig.doors import close_door, open_door
 from rig.errors import RigError
 from rig.kubeconfig import write_elsewhere
 from rig.network import inside
-from rig.played import start_kwok
+from rig.played import await_pods_run, start_kwok
 from rig.real import PODS
 
 _CUT = """
@@ -45,11 +45,7 @@ def crashed(cluster: Cluster) -> Iterator[None]:
         yield
     finally:
         controlplane.start_api_server(cluster)
-        controlplane.await_api_server(cluster)
-        for name, start in _LOOK_AGAIN_LATE.items():
-            if cluster.programs.identity(name):
-                cluster.programs.end(name)
-                start(cluster)
+        _let_all_look_again(cluster)
 
 
 def crash_and_restart(cluster: Cluster) -> None:
@@ -66,6 +62,7 @@ def paused(cluster: Cluster) -> Iterator[None]:
         yield
     finally:
         cluster.programs.signal("kube-apiserver", signal.SIGCONT)
+        _let_all_look_again(cluster)
 
 
 @contextmanager
@@ -98,6 +95,16 @@ def kill_container(container: str) -> None:
         with suppress(OSError):
             if container in groups.read_text():
                 os.kill(int(groups.parent.name), signal.SIGKILL)
+
+
+def _let_all_look_again(cluster: Cluster) -> None:
+    controlplane.await_api_server(cluster)
+    for name, start in _LOOK_AGAIN_LATE.items():
+        if cluster.programs.identity(name):
+            cluster.programs.end(name)
+            start(cluster)
+    if cluster.programs.identity("kwok"):
+        await_pods_run(cluster)
 
 
 def _nft(cluster: Cluster, rules: str) -> None:

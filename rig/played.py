@@ -1,5 +1,6 @@
 """Nodes played by kwok: real scheduling and real controllers, only the kubelet is an actor. No root needed."""
 
+import secrets
 from typing import Any
 
 import yaml
@@ -66,6 +67,18 @@ def await_played_node(cluster: Cluster) -> None:
         return ready and not node["spec"].get("taints")
 
     wait_for("the played node to be ready", schedulable, deadline_s=60)
+
+
+def await_pods_run(cluster: Cluster) -> None:
+    """Return when controllers, scheduler and node have made a pod ready together."""
+    api, path = cluster.api(), "/apis/apps/v1/namespaces/default/replicasets"
+    name = f"rig-proof-{secrets.token_hex(4)}"
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "proof", "image": "rig.test/proof"}]}}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    api.create(path, {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": name}, "spec": spec})
+    wait_for("a pod to run", lambda: api.get(f"{path}/{name}")["status"].get("readyReplicas") == 1, deadline_s=120)
+    api.delete(f"{path}/{name}")
 
 
 def _node() -> dict[str, Any]:

@@ -238,7 +238,7 @@ def test_no_value_of_a_secret_is_ever_shown(stage):
 def _planned(stage) -> str:
     """All that a plan could show."""
     look = Daemon(stage.house()).look("staging")["staging"]
-    patches = [] if isinstance(look, GitopsdError) else [change.patch for change in look.plan.changes]
+    patches = [] if isinstance(look, GitopsdError) else [change.patch for change in look.look.plan.changes]
     return f"{look!r} {look} {json.dumps(patches)}"
 
 
