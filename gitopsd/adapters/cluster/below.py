@@ -32,10 +32,12 @@ class Below:
         return assess(body, self._all_below(text(body, "metadata.uid")))
 
     def stuck(self, body: Body) -> Stuck | None:
-        """Name the pod that holds up the object's update."""
+        """Name the pod that holds up the object's update; None too where nobody knows how long it has been unready."""
         pod = stuck_pod(body, self._all_below(text(body, "metadata.uid")))
-        if pod is None or not may_come_up(body, pod):
-            return _stuck(body, pod, None) if pod else None
+        if pod is None:
+            return None
+        if not may_come_up(body, pod):
+            return _stuck(body, pod, None)
         since = unready_since(pod)
         return _stuck(body, pod, since) if since else None
 

@@ -376,7 +376,10 @@ def test_an_ordered_stateful_set_waits_for_a_pod(stuck):
             id="one before it is going",
         ),
         pytest.param(among(up("db-0"), down("db-2")), id="one before it is yet to be made"),
-        pytest.param(among(up("db-0"), down("db-2"), up("db-3"), spec={"replicas": 1}), id="the last goes before it"),
+        pytest.param(
+            among(up("db-0"), down("db-1"), down("db-2"), up("db-3"), spec={"replicas": 1}),
+            id="the last goes before it",
+        ),
         pytest.param(
             among(
                 up("db-0"), down("db-2"), down("db-3", deletionTimestamp="2026-01-01T00:00:00Z"), spec={"replicas": 1}
