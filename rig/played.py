@@ -13,6 +13,8 @@ from rig.stages import pod_stages
 from rig.waiting import wait_for
 
 NODE = "rig-node"
+_LEASE_S = 40
+_LEASE = f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{NODE}"
 _PLAYED = {"kwok.x-k8s.io/node": "fake"}
 _ROOM = {"cpu": "64", "memory": "256Gi", "ephemeral-storage": "1Ti", "pods": "5000"}
 _NODE_INFO = {
@@ -37,6 +39,8 @@ def start_played_node(cluster: Cluster) -> None:
 
 def start_kwok(cluster: Cluster) -> None:
     """Let kwok play the kubelets of nodes that are marked for it."""
+    # The kwok before may have held it, and this one would wait for it to run out.
+    cluster.api().delete(_LEASE)
     stages = cluster.folder / "stages.yaml"
     stages.write_text(yaml.safe_dump_all([*pod_stages(), *balancer_stages()], sort_keys=False))
     pair = cluster.authority.sign_client("kwok", "system:kwok", ["system:masters"])
@@ -49,7 +53,7 @@ def start_kwok(cluster: Cluster) -> None:
         f"--config={stages}",
         "--manage-all-nodes=false",
         f"--manage-nodes-with-annotation-selector={key}={value}",
-        "--node-lease-duration-seconds=40",
+        f"--node-lease-duration-seconds={_LEASE_S}",
         "--cidr=10.244.0.1/16",
     )
     cluster.programs.start("kwok", command)

@@ -20,8 +20,9 @@ pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
 COUNT = 60
 NAMES = [f"part-{number:02}" for number in range(COUNT)]
 IN_FLIGHT = 8
-DEADLINE_S = 12.0
-HANG_S = 15.0
+# Room for controllers and node to start anew after the hang, on a busy machine too.
+DEADLINE_S = 20.0
+HANG_S = 23.0
 
 
 def _files(value: str) -> dict[str, str]:
@@ -73,7 +74,7 @@ def test_the_deadline_stands_still_while_the_api_server_hangs(stage):
         with paused(stage.cluster.powers()):
             until("gitopsd to notice", lambda: shown(daemon).problem_class == "ClusterError")
             until("the deadline to be over, if nobody had stopped its clock",
-                  lambda: time.monotonic() - began > HANG_S)  # fmt: skip
+                  lambda: time.monotonic() - began > HANG_S, deadline_s=2 * HANG_S)  # fmt: skip
         until("the commit to be kept", phase_is(daemon, Phase.READY), deadline_s=90)
 
     record = stage.record()

@@ -12,6 +12,8 @@ from tests.rig.worlds import create_configmap
 
 pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
 
+A_LEASE_OF_A_NODE_S = 40
+
 
 def test_a_killed_api_server_comes_back_with_its_objects(api_cluster: TestCluster, api_namespace: str) -> None:
     create_configmap(api_cluster.api(), api_namespace, "kept")
@@ -37,7 +39,9 @@ def test_a_killed_api_server_does_not_answer(api_cluster: TestCluster) -> None:
 def test_after_a_crash_nobody_who_runs_pods_waits_to_look_again(cluster: TestCluster) -> None:
     programs = cluster.powers().programs
     before = {name: programs.identity(name) for name in ("kube-controller-manager", "kube-scheduler", "kwok", "etcd")}
+    began = time.monotonic()
     crash_and_restart(cluster.powers())
+    assert time.monotonic() - began < A_LEASE_OF_A_NODE_S
     anew = {name for name, identity in before.items() if programs.identity(name) != identity}
     assert anew == {"kube-controller-manager", "kube-scheduler", "kwok"}
 
