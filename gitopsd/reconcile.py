@@ -15,14 +15,14 @@ from gitopsd.core.errors import ClusterError, Problem, RenderError, SourceError,
 from gitopsd.core.manifests.intents import managed
 from gitopsd.core.manifests.place import place
 from gitopsd.core.manifests.unstable import is_unstable
-from gitopsd.core.model import Accepted, Applied, Desired, Environment, HealthStatus, ObjectRef, Others, Stuck
+from gitopsd.core.model import Accepted, Applied, Desired, Environment, ObjectRef, Others, Stuck
 from gitopsd.core.passes import Git, Look, Pass, Step
 from gitopsd.core.plan import Cause
 from gitopsd.core.planning import make_plan
 from gitopsd.core.probe_answers import failing_now
 from gitopsd.core.record import GITOPSD, Entry, Hold, Kept, Outcome, Record, Rollout, Suspension, Trigger
 from gitopsd.core.target import Lost, Stay, Target, choose_target
-from gitopsd.core.verdict import examine, judge, unhealthy
+from gitopsd.core.verdict import broken, examine, judge, unhealthy
 from gitopsd.ports import Ports
 
 
@@ -236,7 +236,7 @@ def _rollout(look: Look, record: Record) -> Rollout:
         ),
         baseline=before.baseline if before else unhealthy(look.desired, look.live),
         failing_before=before.failing_before if before else record.failing_probes,
-        broken=before.broken if before else unhealthy(look.desired, look.live, HealthStatus.FAILED),
+        broken=before.broken if before else broken(look.desired, look.live, look.at),
     )
 
 

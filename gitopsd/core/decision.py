@@ -126,12 +126,16 @@ def _on_the_way(plan: Plan, verdict: Verdict) -> Unstick | Watch:
 
 
 def _after_failure(rollout: Rollout, plan: Plan, verdict: Verdict) -> Decision:
-    """A failed rollout that recovers by itself is kept; meanwhile only healthy objects are repaired."""
+    """A failed rollout that recovers by itself is kept; meanwhile only healthy objects are repaired.
+
+    What was barred on the way back is written as soon as it may be: half put back is worse than either.
+    """
     if not plan.changes and not plan.rejections and not plan.waiting and verdict.outcome is Outcome.HEALTHY:
         return Keep()
-    repairs = tuple(change for change in plan.changes if change.cause is Cause.DRIFT and _was_well(change))
-    if repairs:
-        return Apply(repairs)
+    goes_on = rollout.trigger is not Trigger.COMMIT and not plan.rejections
+    due = tuple(change for change in plan.changes if (_was_well(change) if change.cause is Cause.DRIFT else goes_on))
+    if due:
+        return Apply(due)
     return Held((failure_of(rollout),), None)
 
 

@@ -224,7 +224,8 @@ class LiveObject:
 
     ``fingerprint`` covers all but status and what the server alone writes. ``part_of`` is its apply-set label;
     ``owner`` names, in words, who else has a claim on it (``Helm release shop/web``, ``environment staging``), or is
-    empty. ``protection`` says why it must not be pruned, or is empty. ``stuck`` is the pod that holds up its update.
+    empty. ``protection`` says why it must not be pruned, or is empty. ``stuck`` is the pod that holds up its update;
+    ``down_since`` is since when none of its pods is ready, where that is so and known.
     ``body`` is there only when the object was read in full this pass.
     """
 
@@ -237,6 +238,7 @@ class LiveObject:
     owner: str = ""
     protection: str = ""
     stuck: Stuck | None = None
+    down_since: datetime | None = None
     body: Body | None = field(default=None, repr=False)
 
 

@@ -68,8 +68,8 @@ class Plan:
     """All of it, in the order in which it would go.
 
     ``changes`` wait for nothing but each other; ``waiting`` are those behind a closed gate, in words; ``pending`` are
-    the objects of both: whatever ails them is not this digest's doing yet. ``apart`` are objects whose health says
-    nothing about this digest: done, and never run again.
+    the objects of both, and what each waits for (empty = nothing): whatever ails them is not this digest's doing yet.
+    ``apart`` are objects whose health says nothing about this digest: done, and never run again.
     ``rejections`` make the digest impossible; ``conflicts`` need a person or another environment; ``fighting`` are
     objects that somebody else keeps changing. ``prunes`` come after keep; ``kept_back`` says why a leftover is not
     pruned. ``stuck`` are pods that hold up what this rollout changed. ``learned`` and ``forgotten`` are what the
@@ -80,7 +80,7 @@ class Plan:
     revision: Revision
     changes: tuple[Change, ...] = ()
     waiting: tuple[str, ...] = ()
-    pending: frozenset[ObjectRef] = frozenset()
+    pending: Mapping[ObjectRef, str] = field(default_factory=dict)
     apart: frozenset[ObjectRef] = frozenset()
     rejections: tuple[Problem, ...] = ()
     conflicts: tuple[Problem, ...] = ()

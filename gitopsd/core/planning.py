@@ -311,7 +311,7 @@ def _collect(planner: _Planner, desired: Desired, live: Live, steps: Sequence[tu
         revision=desired.revision,
         changes=tuple(_of(steps, Change)),
         waiting=tuple(f"{manifest.ref} waits: {step.why}" for manifest, step in steps if isinstance(step, _Waiting)),
-        pending=frozenset(manifest.ref for manifest, step in steps if isinstance(step, Change | _Waiting)),
+        pending={manifest.ref: _awaited(step) for manifest, step in steps if isinstance(step, Change | _Waiting)},
         apart=frozenset(manifest.ref for manifest, step in steps if _is_apart(step)),
         rejections=tuple(step.problem for step in _of(steps, _Rejected)),
         conflicts=tuple(step.problem for step in _of(steps, _Conflict)),
@@ -323,6 +323,10 @@ def _collect(planner: _Planner, desired: Desired, live: Live, steps: Sequence[tu
         forgotten=going.forgotten,
         unchanged_count=len(unchanged),
     )
+
+
+def _awaited(step: Change | _Waiting) -> str:
+    return step.why if isinstance(step, _Waiting) else ""
 
 
 def _stuck(planner: _Planner, desired: Desired, live: Live, settled: Sequence[Manifest]) -> tuple[Stuck, ...]:

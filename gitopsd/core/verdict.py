@@ -29,8 +29,7 @@ BLINK_S = 1.0
 # A cluster that grows by itself needs minutes for a new node: see docs/adr/0004. A quota or a webhook may give way.
 GRACE_BY_REASON_S: Mapping[str, float] = {Reason.UNSCHEDULABLE: 300.0, Reason.FAILED_CREATE: 60.0}
 
-
-_PENDING = Health(HealthStatus.IN_PROGRESS, "Pending", "its write is still to come")
+_NONE_PENDING: Mapping[ObjectRef, str] = {}
 
 
 class Outcome(StrEnum):
@@ -92,7 +91,7 @@ def examine(desired: Desired, live: Live, rollout: Rollout | None, now: datetime
     Objects that ``plan`` still means to write are not healthy, and cannot have failed; those that it sets apart do
     not count at all.
     """
-    pending, apart = (plan.pending, plan.apart) if plan else (frozenset[ObjectRef](), frozenset[ObjectRef]())
+    pending, apart = (plan.pending, plan.apart) if plan else (_NONE_PENDING, frozenset[ObjectRef]())
     findings = tuple(finding for finding in _findings(desired, live, pending) if finding.ref not in apart)
     if rollout is None:
         return Examined(desired=desired, at=now, findings=findings)
@@ -132,20 +131,36 @@ def judge(examined: Examined, probed: tuple[Probed, ...] = ()) -> Verdict:
     return replace(case.verdict(examined), probes=probes)
 
 
-def unhealthy(desired: Desired, live: Live, status: HealthStatus | None = None) -> frozenset[ObjectRef]:
-    """Return the objects that exist and are not well (or of this status): the baseline of a rollout that begins now."""
+def unhealthy(desired: Desired, live: Live) -> frozenset[ObjectRef]:
+    """Return the objects that exist and are not well: the baseline of a rollout that begins now."""
+    findings = _findings(desired, live, _NONE_PENDING)
+    return frozenset(finding.ref for finding in findings if live.sights[finding.ref].live is not None)
+
+
+def broken(desired: Desired, live: Live, now: datetime) -> frozenset[ObjectRef]:
+    """Return those of the baseline that had failed: outright, or by having no pod ready for as long as a rollout has.
+
+    Going back to them mends nothing. What is merely not ready may be just about to be.
+    """
+    long_since = now - timedelta(seconds=desired.settings.deadline_s)
     return frozenset(
         finding.ref
-        for finding in _findings(desired, live, frozenset())
-        if live.sights[finding.ref].live is not None and status in (None, finding.health.status)
+        for finding in _findings(desired, live, _NONE_PENDING)
+        if (seen := live.sights[finding.ref].live) is not None
+        and (seen.health.status is HealthStatus.FAILED or (seen.down_since and seen.down_since <= long_since))
     )
 
 
-def _findings(desired: Desired, live: Live, pending: frozenset[ObjectRef]) -> Iterable[Finding]:
+def _findings(desired: Desired, live: Live, pending: Mapping[ObjectRef, str]) -> Iterable[Finding]:
     for manifest in managed(desired.manifests):
-        health = _PENDING if manifest.ref in pending else _health(live.sights[manifest.ref])
+        is_pending = manifest.ref in pending
+        health = _unwritten(pending[manifest.ref]) if is_pending else _health(live.sights[manifest.ref])
         if not is_good(health) and not intents_of(manifest).health_ignore:
             yield Finding(manifest.ref, health)
+
+
+def _unwritten(awaited: str) -> Health:
+    return Health(HealthStatus.IN_PROGRESS, "Pending", "its write is still to come" + (awaited and f": {awaited}"))
 
 
 def _health(sight: Sight) -> Health:

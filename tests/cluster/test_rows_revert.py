@@ -38,7 +38,8 @@ BAD = {
     "settings.yaml": configmap("settings", colour="blue"),
     "banner.yaml": configmap("banner", text="sale"),
 }
-PUT_BACK_ONCE = [Outcome.REVERTED, Outcome.FAILED, Outcome.KEPT]
+FAILED_ONCE = [Outcome.FAILED, Outcome.KEPT]
+PUT_BACK_ONCE = [Outcome.REVERTED, *FAILED_ONCE]
 WAIT_S = 60.0
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 IS_RED = "has(object.data) && 'colour' in object.data && object.data.colour == 'red'"
@@ -205,6 +206,20 @@ def test_v10_a_way_back_that_waits_for_a_webhook_says_so_and_ends_once_that_answ
         _await_put_back_once(kept, daemon, bad, begin)
 
 
+def test_v10_a_way_back_that_a_webhook_bars_beyond_its_deadline_is_loud_and_goes_on_once_that_answers(kept):
+    kept.commit({"gitopsd.yaml": SETTINGS % "1m"})
+    assert phase(kept.once()) is Phase.READY
+    begin = kept.audit.position()
+    with kept.daemon() as daemon:
+        with barred(kept, _silent_webhook(kept.namespace)):
+            bad = kept.commit(BAD)
+            until("the deadline", lambda: "REVERT_FAILED" in _codes(daemon), WAIT_S)
+            _await_more_questions(kept)
+            assert "settings: its write is still to come: an admission webhook" in why(shown(daemon))
+            assert kept.get("configmaps", "settings")["data"] == {"colour": "blue"}
+        _await_put_back_once(kept, daemon, bad, begin, [Outcome.REVERTED, Outcome.REVERT_FAILED, *FAILED_ONCE])
+
+
 def test_v11_what_the_bad_commit_added_goes_but_never_a_namespace_or_a_claim(kept):
     extra = f"{kept.namespace}-extra"
     kept.bounds = f"{kept.namespace}, {extra}"
@@ -332,14 +347,14 @@ def _await_more_questions(stage) -> None:
     until("further dry-runs", lambda: dry_runs(stage, begin)["patch configmaps/settings"] > 1)
 
 
-def _await_put_back_once(stage, daemon, bad: str, begin: int) -> None:
+def _await_put_back_once(stage, daemon, bad: str, begin: int, history=PUT_BACK_ONCE) -> None:
     """Put back, with exactly the writes that it takes, and nothing more after that."""
     until("the revert", phase_is(daemon, Phase.REVERTED), WAIT_S)
     fetches = len(stage.server.requests)
     until("more fetches", lambda: len(stage.server.requests) > fetches + 4)
     view = shown(daemon)
     assert phase(view) is Phase.REVERTED
-    assert [entry.outcome for entry in view.known.history] == PUT_BACK_ONCE
+    assert [entry.outcome for entry in view.known.history] == history
     assert [hold.revision.commit for hold in view.known.held.values()] == [bad]
     assert container(stage.get("deployments", "web"))["image"] == "registry.example/app:1"
     assert stage.get("configmaps", "settings")["data"] == {"colour": "red"}

@@ -24,6 +24,8 @@ FADING = deployment("web", image="rig.test/web:ready-then-not").replace(
 )
 # At ten times the speed, twice the grace of any other pod that cannot come up.
 PATIENCE_S = 6.0
+# Of the sped up clock 60 seconds, and the second to which pods round.
+LONG_DOWN_S = 8.0
 
 
 @pytest.fixture
@@ -61,6 +63,29 @@ def test_h6_what_fades_after_it_was_kept_is_told_and_stays(kept):
     assert [entry.outcome for entry in view.known.history] == [Outcome.KEPT, Outcome.KEPT]
     assert view.known.held == {}
     assert written(kept, begin) == {}
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_h16_what_was_down_for_long_before_the_commit_is_not_put_back_to_that(kept, kind):
+    """Nor is the commit held: it may be the mend that only needs longer."""
+    fading = FADING if kind == "Deployment" else _as_set(FADING)
+    kept.commit({"gitopsd.yaml": SETTINGS % ("0s", "60s"), "web.yaml": None, "db.yaml": fading.replace("web", "db")})
+    with kept.daemon() as daemon:
+        until("it to be kept", phase_is(daemon, Phase.READY))
+        until("it to fade", lambda: "container app is running but not ready" in _sentence(daemon))
+        faded = time.monotonic()
+        until("it to be down for as long as a rollout has", lambda: time.monotonic() - faded > LONG_DOWN_S)
+        begin = kept.audit.position()
+        mend = fading.replace("ready-then-not", "v2-never-ready").replace("web", "db")
+        commit = kept.commit({"db.yaml": mend})
+        until("the verdict", phase_is(daemon, Phase.FAILED), 60)
+        fetches = len(kept.server.requests)
+        until("more fetches", lambda: len(kept.server.requests) > fetches + 4)
+        view = shown(daemon)
+
+    assert (phase(view), view.known.held) == (Phase.FAILED, {})
+    assert view.known.history[0].revision.commit == commit
+    assert written(kept, begin) == {f"patch {kind.lower()}s/db": 1}
 
 
 def test_h10_a_pod_that_no_node_takes_is_put_back_after_its_own_longer_grace_with_the_schedulers_words(stage):
@@ -122,6 +147,12 @@ def cordoned(stage):
 def _cordon(stage, names: list[str], *, shut: bool) -> None:
     for name in names:
         stage.api.request("PATCH", f"/api/v1/nodes/{name}", {"spec": {"unschedulable": shut}}, MERGE)
+
+
+def _as_set(deployment: str) -> str:
+    return deployment.replace("kind: Deployment", "kind: StatefulSet").replace(
+        "  selector:", "  serviceName: web\n  selector:"
+    )
 
 
 def _kept(stage):

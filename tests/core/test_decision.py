@@ -154,3 +154,12 @@ def test_after_a_failure_only_healthy_objects_are_repaired():
 
 def test_after_a_failure_nothing_new_is_written():
     assert isinstance(ask(plan(changes=(change(Cause.COMMIT),)), FAILED, after_failure()), Held)
+
+
+def test_a_failed_revert_writes_what_was_barred_as_soon_as_it_may():
+    back, broken = change(Cause.COMMIT), change(Cause.DRIFT, BROKEN)
+    failed = after_failure(trigger=Trigger.REVERT)
+
+    assert ask(plan(changes=(back, broken)), FAILED, failed, trigger=Trigger.REVERT) == Apply((back,))
+    refused = plan(changes=(back, broken), rejections=(REFUSAL,))
+    assert isinstance(ask(refused, FAILED, failed, trigger=Trigger.REVERT), Held)

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from gitopsd.core.model import Health, HealthStatus
+from gitopsd.core.model import Health, HealthStatus, Sight
 from gitopsd.core.plan import Plan
 from gitopsd.core.settings import Settings
-from gitopsd.core.verdict import Outcome, examine, unhealthy
+from gitopsd.core.verdict import Outcome, broken, examine, unhealthy
 from gitopsd.core.verdict import judge as judge_examined
 from tests.make import (
     BROKEN,
@@ -20,6 +20,7 @@ from tests.make import (
     REVISION,
     ROLLING,
     desired,
+    found,
     live,
     manifest,
     ref,
@@ -154,15 +155,17 @@ def test_an_object_that_still_waits_for_its_write_has_not_failed():
     failing = rollout(WEB, failing={WEB: NOON})
     seen = live(sight(WEB, BROKEN), sight(CACHE))
 
-    waits = Plan(digest="new", revision=REVISION, pending=frozenset({WEB}))
+    waits = Plan(digest="new", revision=REVISION, pending={WEB: "for ConfigMap shop/settings"})
 
     assert judge(BOTH, seen, failing, after(40), waits).outcome is Outcome.PROGRESSING
-    assert judge(BOTH, seen, failing, after(300), waits).outcome is Outcome.FAILED
+    late = judge(BOTH, seen, failing, after(300), waits)
+    assert late.outcome is Outcome.FAILED
+    assert "web: its write is still to come: for ConfigMap shop/settings" in late.why
 
 
 def test_an_object_that_waits_for_its_write_is_not_well_however_it_looks():
     seen = live(sight(WEB), sight(CACHE))
-    waits = Plan(digest="new", revision=REVISION, pending=frozenset({WEB}))
+    waits = Plan(digest="new", revision=REVISION, pending={WEB: ""})
 
     assert judge(BOTH, seen, rollout(WEB), after(5), waits).outcome is Outcome.PROGRESSING
 
@@ -255,6 +258,22 @@ def test_the_baseline_is_what_exists_and_is_not_well():
     seen = live(sight(WEB, None), sight(CACHE, ROLLING))
 
     assert unhealthy(BOTH, seen) == {CACHE}
+
+
+@pytest.mark.parametrize(
+    ("health", "down_since", "seconds", "is_broken"),
+    [
+        pytest.param(BROKEN, None, 0, True, id="it failed outright"),
+        pytest.param(ROLLING, NOON, 300, True, id="no pod was ready for as long as a rollout has"),
+        pytest.param(ROLLING, NOON, 299, False, id="no pod was ready, but not for as long"),
+        pytest.param(ROLLING, None, 3000, False, id="some pod is ready, or nobody can say"),
+        pytest.param(CURRENT, NOON, 300, False, id="it is well"),
+    ],
+)
+def test_had_it_failed_before(health, down_since, seconds, is_broken):
+    seen = Sight(ref=WEB, live=replace(found(WEB, health), down_since=down_since))
+
+    assert broken(BOTH, live(seen, sight(CACHE, None)), after(seconds)) == (frozenset({WEB}) if is_broken else set())
 
 
 def test_without_a_rollout_there_is_nothing_to_fail():

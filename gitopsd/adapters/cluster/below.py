@@ -9,7 +9,7 @@ from datetime import datetime
 from gitopsd.adapters.cluster.discovery import Resource
 from gitopsd.adapters.cluster.reading import Reader, ref_of
 from gitopsd.core.fields import part, parts, read, text, text_of
-from gitopsd.core.health import assess, is_good, may_come_up, needs_look_below, stuck_pod, unready_since
+from gitopsd.core.health import assess, down_since, is_good, may_come_up, needs_look_below, stuck_pod, unready_since
 from gitopsd.core.model import Body, Health, HealthStatus, LiveObject, Stuck
 
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
@@ -40,6 +40,10 @@ class Below:
             return _stuck(body, pod, None)
         since = unready_since(pod)
         return _stuck(body, pod, since) if since else None
+
+    def down_since(self, body: Body) -> datetime | None:
+        """Since when none of the object's pods is ready, where that is so and known."""
+        return down_since(body, self._all_below(text(body, "metadata.uid")))
 
     def _all_below(self, uid: str) -> tuple[Body, ...]:
         direct = self.owned.get(uid, ())

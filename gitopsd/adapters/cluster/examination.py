@@ -89,7 +89,7 @@ class Examiner:
 
     def _present(self, look: Look, body: Body) -> Sight:
         seen = live_object(self.environment, look.ref, body, self.below.health(body))
-        live = replace(seen, stuck=self.below.stuck(body))
+        live = replace(seen, stuck=self.below.stuck(body), down_since=self.below.down_since(body))
         if live.health.status is HealthStatus.TERMINATING:
             return Sight(ref=look.ref, live=live, omit=look.omit)
         sent = diff.payload(look.manifest, self.environment, look.omit)

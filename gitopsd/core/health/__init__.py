@@ -4,7 +4,7 @@ A false Failed takes a good release back, so it is the worst error: when in doub
 """
 
 from gitopsd.core.health.assessment import assess, assess_all, needs_look_below, public_word
-from gitopsd.core.health.below import may_come_up, stuck_pod
+from gitopsd.core.health.below import down_since, may_come_up, stuck_pod
 from gitopsd.core.health.pods import unready_since
 from gitopsd.core.health.reasons import NOT_STARTED, Reason, is_good
 
@@ -13,6 +13,7 @@ __all__ = [
     "Reason",
     "assess",
     "assess_all",
+    "down_since",
     "is_good",
     "may_come_up",
     "needs_look_below",

@@ -7,10 +7,11 @@ told for sure, no pod speaks.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from gitopsd.core.fields import annotation, flag, label, parts, text, whole, whole_or_none
 from gitopsd.core.health.containers import Doom
-from gitopsd.core.health.pods import doom_of, is_active, is_ready, trouble_of
+from gitopsd.core.health.pods import doom_of, is_active, is_ready, trouble_of, unready_since
 from gitopsd.core.health.reasons import Reason, clipped, failed
 from gitopsd.core.model import Body, Health, HealthStatus
 
@@ -59,6 +60,18 @@ def may_come_up(body: Body, pod: Body) -> bool:
     One that is doomed, or of a revision that the StatefulSet has left for good, is waited for in vain.
     """
     return label(pod, CONTROLLER_HASH) == text(body, "status.currentRevision") and doom_of(pod) is None
+
+
+def down_since(body: Body, below: Sequence[Body]) -> datetime | None:
+    """Return since when no pod of the workload is ready; None where one is, there is none, or nobody can say.
+
+    Here pods of any revision speak: whichever is ready, the workload is not down.
+    """
+    pods = [pod for pod in below if text(pod, "kind") == "Pod" and is_active(pod)]
+    since = [unready_since(pod) for pod in pods if not is_ready(pod)]
+    known = [at for at in since if at]
+    is_told = text(body, "kind") != "Job" and len(known) == len(pods)
+    return max(known, default=None) if is_told else None
 
 
 def _goes_in_order(body: Body) -> bool:

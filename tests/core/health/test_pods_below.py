@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gitopsd.core.health import Reason, assess, may_come_up, needs_look_below, stuck_pod, unready_since
+from gitopsd.core.health import Reason, assess, down_since, may_come_up, needs_look_below, stuck_pod, unready_since
 from gitopsd.core.model import HealthStatus
 
 CURRENT, IN_PROGRESS, FAILED = HealthStatus.CURRENT, HealthStatus.IN_PROGRESS, HealthStatus.FAILED
@@ -430,6 +430,32 @@ def test_one_that_never_comes_up_is_stuck_also_while_one_after_it_is_being_repla
 )
 def test_since_when_a_pod_is_not_ready(conditions, since):
     assert unready_since(down("db-1", conditions=conditions)) == since
+
+
+EARLY, LATE = (READY | {"status": "False", "lastTransitionTime": f"2026-01-01T{hour}:00:00Z"} for hour in (12, 13))
+
+
+@pytest.mark.parametrize(
+    ("body", "pods", "hour"),
+    [
+        pytest.param(stateful_set(), [down("db-0", conditions=[EARLY])], 12, id="its only pod is not ready"),
+        pytest.param(
+            stateful_set(), [down("db-0", conditions=[EARLY]), down("db-1", conditions=[LATE])], 13, id="the last to go"
+        ),
+        pytest.param(
+            stateful_set(),
+            [down("db-0", conditions=[EARLY]), down("db-1", conditions=[LATE], phase="Failed")],
+            12,
+            id="one that has ended says nothing",
+        ),
+        pytest.param(stateful_set(), [up("db-0"), down("db-1", conditions=[EARLY])], None, id="another is ready"),
+        pytest.param(stateful_set(), [down("db-0"), down("db-1", conditions=[EARLY])], None, id="one does not say"),
+        pytest.param(stateful_set(), [], None, id="no pods"),
+        pytest.param({"kind": "Job"}, [down("db-0", conditions=[EARLY])], None, id="a Job is never ready for long"),
+    ],
+)
+def test_since_when_no_pod_is_ready(body, pods, hour):
+    assert down_since(body, pods) == (hour and datetime(2026, 1, 1, hour, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
