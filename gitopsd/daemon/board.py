@@ -79,8 +79,12 @@ class Board:
             self._put(name, lambda view: replace(view, told=told))
 
     def source(self, view: SourceView) -> None:
-        """Show how a source is."""
+        """Show how a source is; of what is wrong, since when it is and how often in a row."""
         with self._lock:
+            before = self.sources.get(view.name)
+            if view.error and before and before.error:
+                at = before.error_at if before.error.code == view.error.code else view.error_at
+                view = replace(view, error_at=at, error_count=before.error_count + 1)
             self.sources = {**self.sources, view.name: view}
             self.serial += 1
 

@@ -159,6 +159,8 @@ class House:
             fetched_at=state.fetched_at,
             next_fetch_at=state.tried_at + timedelta(seconds=poll_s) if state.tried_at else None,
             error=state.error.problem if state.error else None,
+            error_at=state.tried_at if state.error else None,
+            error_count=1 if state.error else 0,
         )
 
 

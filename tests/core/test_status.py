@@ -14,7 +14,7 @@ from gitopsd.core.plan import Action, Cause, Change, Plan
 from gitopsd.core.record import Trigger
 from gitopsd.core.status.conditions import conditions
 from gitopsd.core.status.environment import OBJECTS_MAX
-from gitopsd.core.status.overview import Fields, environment_status, status
+from gitopsd.core.status.overview import Fields, SourceView, environment_status, status
 from gitopsd.core.status.sentence import why
 from gitopsd.core.status.shown import LIST_MAX
 from gitopsd.core.status.words import health, phase, sync
@@ -27,6 +27,7 @@ from tests.core.views import (
     GIT_DOWN,
     GOOD_SET,
     HOLD,
+    LATER,
     PUT_BACK,
     READY,
     REFUSED,
@@ -43,7 +44,7 @@ from tests.core.views import (
     waiting,
     whole,
 )
-from tests.make import LEFT_ALONE, desired, live, manifest, sight
+from tests.make import LEFT_ALONE, NOON, desired, live, manifest, sight
 
 NAME = "production/web"
 
@@ -168,6 +169,31 @@ def test_a_silent_git_is_the_last_error_although_the_environment_stays_ready():
 
     assert (shown["phase"], shown["lastError"]["code"]) == ("Ready", "GIT_UNREACHABLE")
     assert "git.example.com gave no answer" in shown["message"]
+
+
+def test_a_silent_git_is_told_with_since_when_how_often_and_the_next_try():
+    git = SourceView(
+        name="git",
+        url="https://git.example.com/acme/environments.git",
+        ref="main",
+        error=GIT_DOWN.problem,
+        error_at=NOON,
+        error_count=4,
+        next_fetch_at=LATER,
+    )
+    shown = status(whole(CASES["Git is silent"][0], sources=(git,)))
+    times = {"at": "2026-01-01T12:00:00Z", "count": 4, "retryAt": "2026-01-01T12:02:00Z"}
+
+    for error in (shown["environments"][0]["lastError"], shown["sources"][0]["lastError"]):
+        assert times.items() <= error.items()
+        assert error["reason"] == "ArtifactFailed"
+
+
+def test_what_runs_is_among_the_problems_although_the_newest_commit_cannot_be_read():
+    shown = environment_status(whole(CASES["it was put back, and the newest commit cannot be read"][0]), NAME)
+
+    assert [one["code"] for one in shown["problems"]] == ["YAML_TAB", "ROLLOUT_FAILED"]
+    assert shown["revision"]["desired"]["sha"][0] == "e"
 
 
 def test_an_environment_in_order_has_no_error_and_no_pause():

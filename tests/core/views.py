@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from gitopsd.core.decision import Apply, Decision, Held, Keep, Rest, Watch
-from gitopsd.core.errors import Problem, SourceError, Stage
-from gitopsd.core.model import Desired, Environment, Live, Revision
+from gitopsd.core.decision import Apply, Decision, Held, Keep, Rest, Watch, failure_of
+from gitopsd.core.errors import Problem, RenderError, SourceError, Stage
+from gitopsd.core.model import Desired, Environment, Live, Revision, Wanted
 from gitopsd.core.passes import Git, Look, Pass, Step
 from gitopsd.core.plan import Plan
 from gitopsd.core.probes import HttpProbe, Probed, ProbeState
@@ -20,6 +20,7 @@ from tests.make import BROKEN, CURRENT, NOON, ROLLING, desired, inventory, live,
 ENVIRONMENT = Environment(name="production/web", source="git", path="environments/production/web")
 GOOD = Revision(ref="main", commit="a" * 40, subject="Start", author="Ada", committed_at=NOON - timedelta(minutes=1))
 BAD = Revision(ref="main", commit="b" * 40, subject="Break it", author="Bob", committed_at=NOON)
+UNREADABLE = Revision(ref="main", commit="e" * 40)
 WEB = manifest("Deployment", "web")
 GOOD_SET = replace(desired(WEB, digest="1" * 64), revision=GOOD)
 BAD_SET = replace(desired(WEB, digest="2" * 64), revision=BAD)
@@ -136,6 +137,12 @@ def failing(view: EnvironmentView, problem: Problem, kind: str, count: int = 1) 
     )
 
 
+def unread(view: EnvironmentView) -> EnvironmentView:
+    """The same, but the pass found the newest commit to be one that nobody can read."""
+    git = Git(wanted=Wanted(revision=UNREADABLE, tree="tree"), rejected=RenderError(TAB))
+    return failing(replace(view, latest=replace(view.latest, git=git)), TAB, "RenderError")
+
+
 def whole(*environments: EnvironmentView, serial: int = 7, **more) -> View:
     """A snapshot of the daemon."""
     daemon = DaemonView(
@@ -160,6 +167,13 @@ REFUSED = waiting(READY, Held((TAB,)), plan=Plan(digest=WIDER_SET.digest, revisi
 REVERTED = seen(BAD_SET, PUT_BACK, Rest(), at=GOOD_SET)
 ROLLED_OUT = seen(BAD_SET, ROLLING_OUT, Watch(WHY), ROLLING)
 FAILED_NOW = replace(ROLLING_OUT, rollout=replace(ROLLING_OUT.rollout, failure=WHY), history=(FAILED_ENTRY,))
+
+FAILED_BACK = replace(
+    rollout(WEB.ref, digest=GOOD_SET.digest), revision=GOOD, trigger=Trigger.REVERT, failure="Deployment shop/web: 1/3"
+)
+FAILED_BACK_ENTRY = Entry(
+    outcome=Outcome.REVERT_FAILED, digest=GOOD_SET.digest, revision=GOOD, at=LATER + timedelta(minutes=5)
+)
 
 PROBE = HttpProbe(name="http web:80/healthz", service="web", port="80", path="/healthz")
 PROBED_SET = replace(GOOD_SET, settings=replace(GOOD_SET.settings, probes=(PROBE,)))
@@ -219,15 +233,33 @@ CASES = {
     "Git went back to what was kept": (
         seen(GOOD_SET, PUT_BACK, Rest()), "Ready", "Synced", "Healthy", "True", "ReconciliationSucceeded"),
     "it failed and there is nothing to go back to": (
-        seen(BAD_SET, replace(FAILED_NOW, kept=()), Held((API_DOWN,)), BROKEN),
-        "Failed", "Synced", "Degraded", "False", "ReconciliationFailed"),
+        seen(BAD_SET, replace(FAILED_NOW, kept=()), Held((failure_of(FAILED_NOW.rollout),)), BROKEN),
+        "Failed", "Synced", "Degraded", "False", "HealthCheckFailed"),
     "going back failed": (
         seen(
             BAD_SET,
-            replace(PUT_BACK, rollout=replace(
-                rollout(WEB.ref, digest=GOOD_SET.digest), trigger=Trigger.REVERT, failure=WHY)),
-            Held((Problem(code="REVERT_FAILED", stage=Stage.HEALTH, message=WHY),)), BROKEN, at=GOOD_SET),
+            replace(PUT_BACK, rollout=FAILED_BACK, history=(FAILED_BACK_ENTRY, *PUT_BACK.history[1:])),
+            Held((failure_of(FAILED_BACK),)), BROKEN, at=GOOD_SET),
         "Failed", "OutOfSync", "Degraded", "False", "RollbackFailed"),
+    "going back failed half way, and there is something older": (
+        seen(
+            BAD_SET,
+            replace(
+                PUT_BACK, rollout=FAILED_BACK, history=(FAILED_BACK_ENTRY, *PUT_BACK.history[1:]),
+                kept=(KEPT, replace(KEPT, digest="5" * 64))),
+            Held((failure_of(FAILED_BACK),)), BROKEN, at=GOOD_SET,
+            plan=Plan(digest=GOOD_SET.digest, revision=GOOD, waiting=("ConfigMap shop/a waits: a webhook is away",))),
+        "Failed", "OutOfSync", "Degraded", "False", "RollbackFailed"),
+    "it was put back, and Git is silent": (
+        seen(BAD_SET, PUT_BACK, Rest(), at=GOOD_SET, stale=GIT_DOWN),
+        "Reverted", "Unknown", "Healthy", "False", "RolledBack"),
+    "it was put back, and the newest commit cannot be read": (
+        unread(REVERTED), "Failed", "OutOfSync", "Healthy", "False", "BuildFailed"),
+    "a commit is not healthy yet, and a newer one cannot be read": (
+        unread(ROLLED_OUT), "Verifying", "OutOfSync", "Progressing", "False", "Progressing"),
+    "a person paused it, and the newest commit cannot be read": (
+        unread(stayed(replace(AT_GOOD, suspended=SUSPENSION), Rest(SUSPENSION))),
+        "Suspended", "OutOfSync", "Unknown", "Unknown", "Suspended"),
     "the server refuses the commit before any write": (
         REFUSED, "Failed", "OutOfSync", "Healthy", "False", "ReconciliationFailed"),
     "the server refuses the commit, and what runs fails by now": (

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.model import Environment
 from gitopsd.core.record import Record
+from gitopsd.core.status.view import SourceView
 from gitopsd.daemon.board import Board
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -49,3 +52,26 @@ def test_a_standby_shows_the_record_and_no_trouble_of_the_time_when_it_led():
 
     view = made.environments["staging"]
     assert (view.known, view.problems, view.problem_at, view.latest) == (record, (), None, None)
+
+
+def unheard(code: str, at: datetime) -> SourceView:
+    error = Problem(code=code, stage=Stage.FETCH, message="no answer")
+    return SourceView(name="apps", url="", ref="main", error=error, error_at=at, error_count=1)
+
+
+@pytest.mark.parametrize(
+    ("fetches", "since", "count"),
+    [
+        pytest.param([("GIT_TIMEOUT", AT)], AT, 1, id="once"),
+        pytest.param([("GIT_TIMEOUT", AT), ("GIT_TIMEOUT", LATER)], AT, 2, id="twice for the same reason"),
+        pytest.param([("GIT_TIMEOUT", AT), ("GIT_AUTH", LATER)], LATER, 2, id="for another reason"),
+        pytest.param([("GIT_TIMEOUT", AT), ("", AT), ("GIT_TIMEOUT", LATER)], LATER, 1, id="anew"),
+    ],
+)
+def test_a_silent_source_says_since_when_and_how_often(fetches, since, count):
+    made = board()
+    for code, at in fetches:
+        made.source(unheard(code, at) if code else SourceView(name="apps", url="", ref="main"))
+
+    view = made.sources["apps"]
+    assert (view.error_at, view.error_count) == (since, count)

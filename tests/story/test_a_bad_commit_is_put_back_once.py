@@ -65,7 +65,7 @@ def test_the_commit_that_brought_it_is_blamed_and_not_one_that_came_later_with_t
     world.settle()
 
     (hold,) = world.store.load(ENVIRONMENT).held.values()
-    assert (hold.revision.commit, len(world.git.commits)) == (f"{2:040x}", 3)
+    assert (hold.revision.commit, len(world.git.commits)) == ("0000002".ljust(40, "0"), 3)
 
 
 def test_it_is_put_back_once_however_long_it_stays_in_git():

@@ -62,7 +62,7 @@ def test_v6_a_new_commit_during_a_revert_takes_over_and_what_the_bad_one_added_i
 
     assert isinstance(began, Apply)
     assert world.images() == {"web": "good-2", "cache": "good-0"}
-    assert world.store.load(ENVIRONMENT).last_kept.revision.commit == f"{3:040x}"
+    assert world.store.load(ENVIRONMENT).last_kept.revision.commit == "0000003".ljust(40, "0")
 
 
 def test_v6_a_bad_commit_during_a_revert_is_put_back_to_what_was_kept_as_well():

@@ -161,7 +161,7 @@ def test_people_see_that_it_goes_back_and_then_why_it_is_not_what_git_says():
     going = why(seen(world))
     world.rest()
 
-    assert going.startswith("main@sha1:0000000 failed at")
+    assert going.startswith("main@sha1:0000002 failed at")
     assert "the server will not have it" in going
     assert isinstance(world.decisions[-1], Held)
     assert phase(seen(world)) is Phase.FAILED

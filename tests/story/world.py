@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gitopsd.core.decision import Apply, Decision, Halt, Held, Keep, Rest, Revert, Watch
-from gitopsd.core.errors import ClusterError, GitopsdError, Problem, SourceError, Stage
+from gitopsd.core.errors import ClusterError, GitopsdError, Problem, RenderError, SourceError, Stage
 from gitopsd.core.model import Desired, Environment, Manifest, ObjectRef, Origin, Revision, Wanted
 from gitopsd.core.passes import Pass
 from gitopsd.core.settings import Settings
@@ -26,6 +26,8 @@ from tests.fakes.store import FakeStore
 
 ENVIRONMENT = Environment(name="staging", source="git", path="environments/staging", apply_set="set-staging")
 PASSES_MAX = 60
+UNREADABLE = "\tweb"
+UNREAD = Problem(code="YAML_TAB", stage=Stage.RENDER, message="a tab indents", hint="use spaces")
 
 Commit = Mapping[str, str]
 
@@ -52,7 +54,10 @@ def manifest(name: str, image: str, **metadata: Mapping[str, str]) -> Manifest:
 
 @dataclass
 class FakeGit:
-    """Source and renderer in one: the newest commit is what is wanted. ``silent`` makes it fail to answer."""
+    """Source and renderer in one: the newest commit is what is wanted. ``silent`` makes it fail to answer.
+
+    An object whose image is ``UNREADABLE`` is a file that nobody can read.
+    """
 
     commits: list[Commit] = field(default_factory=list)
     settings: Settings = field(default_factory=lambda: Settings(soak_s=0))
@@ -61,12 +66,16 @@ class FakeGit:
     def resolve(self, environment: Environment) -> Wanted:
         if self.silent or not self.commits:
             raise SourceError(Problem(code="GIT_UNREACHABLE", stage=Stage.FETCH, message="no answer"))
-        return Wanted(revision=Revision(ref="main", commit=f"{len(self.commits):040x}"), tree=str(self.commits[-1]))
+        revision = Revision(ref="main", commit=f"{len(self.commits):07x}".ljust(40, "0"))
+        return Wanted(revision=revision, tree=str(self.commits[-1]))
 
     def read(self, environment: Environment, wanted: Wanted) -> tuple[()]:
         return ()
 
     def render(self, environment: Environment, wanted: Wanted) -> Desired:
+        broken = [name for name, image in self.commits[-1].items() if image == UNREADABLE]
+        if broken:
+            raise RenderError(replace(UNREAD, file=f"{broken[0]}.yaml", line=3))
         manifests = tuple(manifest(name, image) for name, image in sorted(self.commits[-1].items()))
         text = "".join(one.digest for one in manifests)
         digest = hashlib.sha256(text.encode()).hexdigest()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gitopsd.core.model import Json
 from gitopsd.core.status.facts import problems, since, wanted
+from gitopsd.core.status.holds import hold_in_force, is_put_back
 from gitopsd.core.status.sentence import told, why
 from gitopsd.core.status.shown import present, reason_of, stamp
 from gitopsd.core.status.view import EnvironmentView
@@ -16,8 +17,6 @@ from gitopsd.core.status.words import (
     drifted_count,
     failed_probes,
     health,
-    hold_in_force,
-    is_put_back,
     phase,
     sync,
     unknown_probes,
@@ -49,7 +48,7 @@ def ready(view: EnvironmentView) -> tuple[str, str]:
         case Phase.PENDING:
             return _UNKNOWN, _PROGRESSING
         case Phase.APPLYING | Phase.VERIFYING | Phase.REVERTING:
-            return _FALSE, "ProgressingWithRetry" if view.problems else _PROGRESSING
+            return _FALSE, _PROGRESSING if view.looked else "ProgressingWithRetry"
 
 
 def _all(view: EnvironmentView) -> Iterable[Mapping[str, Json]]:

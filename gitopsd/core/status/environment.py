@@ -13,10 +13,10 @@ from gitopsd.core.passes import Look
 from gitopsd.core.plan import Action
 from gitopsd.core.record import Record, Rollout
 from gitopsd.core.status.conditions import conditions, ready
-from gitopsd.core.status.facts import attempted, deadline, problems, revision_of, wanted
+from gitopsd.core.status.facts import attempted, deadline, problems, revision_of, silence, wanted
 from gitopsd.core.status.history import held_json, history_json, rollback_json
 from gitopsd.core.status.sentence import why
-from gitopsd.core.status.shown import bounded, present, problem_json, reason_of, revision_json, stamp
+from gitopsd.core.status.shown import bounded, present, problem_json, reason_of, revision_json, stamp, times_json
 from gitopsd.core.status.view import EnvironmentView
 from gitopsd.core.status.wishes import probes_json, settings_json
 from gitopsd.core.status.words import drifted_count, health, phase, sync
@@ -137,10 +137,17 @@ def _last_error(view: EnvironmentView) -> Mapping[str, Json] | None:
     found = problems(view)
     if not found:
         return None
-    shown = problem_json(found[0], reason_of(found[0], view.problem_class))
-    if not view.problems:
-        return shown
-    return shown | present(at=stamp(view.problem_at), count=view.problem_count or None, retryAt=stamp(view.retry_at))
+    shown = problem_json(found[0], reason_of(found[0], view.problem_class or _class_of(view, found[0])))
+    if view.problems:
+        count = view.problem_count or None
+        return shown | present(at=stamp(view.problem_at), count=count, retryAt=stamp(view.retry_at))
+    source = view.followed
+    is_its = source is not None and source.error is not None and source.error.code == found[0].code
+    return shown | times_json(source) if source and is_its else shown
+
+
+def _class_of(view: EnvironmentView, problem: Problem) -> str:
+    return "SourceError" if problem in silence(view) else ""
 
 
 def _verdict(look: Look) -> Mapping[str, Json]:

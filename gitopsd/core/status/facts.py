@@ -10,15 +10,15 @@ from gitopsd.core.decision import Held, failure_of
 from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.model import HealthStatus, Revision
 from gitopsd.core.passes import Look
-from gitopsd.core.record import Hold, Outcome, Record, Rollout
-from gitopsd.core.status.shown import short
+from gitopsd.core.plan import Cause
+from gitopsd.core.record import Hold, Outcome, Record, Rollout, Trigger
+from gitopsd.core.status.holds import hold_in_force, hold_that_led_here, is_put_back
+from gitopsd.core.status.shown import short, stamp
 from gitopsd.core.status.view import EnvironmentView
 from gitopsd.core.status.words import (
     Phase,
     blocked_by_prune,
     failed_probes,
-    hold_in_force,
-    is_put_back,
     phase,
     unknown_probes,
 )
@@ -45,8 +45,9 @@ def remembered(record: Record, digest: str) -> Revision | None:
 
 def wanted(view: EnvironmentView) -> tuple[Revision | None, str]:
     """Return what Git says, and its digest when it could be rendered."""
-    if view.problem_class == "RenderError" and view.head:
-        return view.head, ""
+    if view.problem_class == "RenderError":
+        rejected = view.latest.git if view.latest and view.latest.git.rejected else None
+        return (rejected.wanted.revision if rejected and rejected.wanted else view.head), ""
     if view.latest is None:
         return None, ""
     git = view.latest.git
@@ -76,7 +77,7 @@ def since(view: EnvironmentView) -> datetime | None:
         Phase.SUSPENDED: record.suspended.since if record.suspended else (hold.since if hold else None),
         Phase.REVERTING: hold.since if hold else None,
         Phase.REVERTED: hold.since if hold else None,
-        Phase.FAILED: view.problem_at or _failed_at(record),
+        Phase.FAILED: view.problem_at or (_failed_at(record, rollout) if rollout and rollout.failure else None),
         Phase.APPLYING: rollout.started_at if rollout else None,
         Phase.VERIFYING: rollout.started_at if rollout else None,
         Phase.READY: record.kept[0].at if record.kept else None,
@@ -101,31 +102,40 @@ def deadline(view: EnvironmentView, rollout: Rollout) -> datetime | None:
 
 def problems(view: EnvironmentView) -> tuple[Problem, ...]:
     """Return all that is wrong, each once, the one to show first. What a person decided is not wrong."""
-    if view.problems:
+    return tuple(dict.fromkeys((*view.problems, *in_the_way(view), *standing(view), *around(view))))
+
+
+def in_the_way(view: EnvironmentView) -> tuple[Problem, ...]:
+    """Return why a newer commit than the one that runs cannot begin."""
+    if view.problem_class == "RenderError":
         return view.problems
-    untold = view.told.problem if view.told else None
-    found = (*_standing(view), *_silence(view), *beside(view), *((untold,) if untold else ()))
-    return tuple(dict.fromkeys(found))
+    waiting = view.latest.waiting if view.latest and view.looked else None
+    return waiting.decision.problems if waiting and isinstance(waiting.decision, Held) else ()
 
 
-def _failed_at(record: Record) -> datetime | None:
-    bad = (Outcome.FAILED, Outcome.REVERT_FAILED)
-    return next((entry.at for entry in record.history if entry.outcome in bad), None)
-
-
-def _standing(view: EnvironmentView) -> tuple[Problem, ...]:
-    """What stands in the way of being what Git wants."""
-    hold = hold_in_force(view)
-    waiting = view.latest.waiting if view.latest else None
-    if waiting and isinstance(waiting.decision, Held):
-        return waiting.decision.problems
-    decision = view.latest.decision if view.latest else None
-    if isinstance(decision, Held) and not decision.hold:
-        return decision.problems
+def standing(view: EnvironmentView) -> tuple[Problem, ...]:
+    """Return what became of what runs, or of the way back from it."""
     record = view.known
     if record and record.rollout and record.rollout.failure and record.rollout.digest not in record.held:
-        return (_rollout_failed(record.rollout),)
+        return (_rollout_failed(view, record, record.rollout),)
+    latest = view.latest if view.looked else None
+    if latest and isinstance(latest.decision, Held) and not latest.decision.hold and not latest.only_waits:
+        return latest.decision.problems
+    hold = hold_that_led_here(record) if record and in_the_way(view) else hold_in_force(view)
     return (_put_back(hold, view.environment.name),) if hold and is_put_back(hold) else ()
+
+
+def around(view: EnvironmentView) -> tuple[Problem, ...]:
+    """Return what else is wrong: Git's silence, an object, that Git could not be told of a revert."""
+    seen = (*silence(view), *beside(view)) if view.looked else ()
+    untold = view.told.problem if view.told else None
+    return (*seen, *((untold,) if untold else ()))
+
+
+def silence(view: EnvironmentView) -> tuple[Problem, ...]:
+    """Return why Git could not be asked."""
+    stale = view.latest.git.stale if view.latest else None
+    return stale.problems if stale else ()
 
 
 def beside(view: EnvironmentView) -> tuple[Problem, ...]:
@@ -136,11 +146,6 @@ def beside(view: EnvironmentView) -> tuple[Problem, ...]:
     plan = look.plan
     kept_back = plan.kept_back if blocked_by_prune(look) else ()
     return (*plan.conflicts, *plan.fighting, *kept_back, *_regressions(look), *_probes(look))
-
-
-def _silence(view: EnvironmentView) -> tuple[Problem, ...]:
-    stale = view.latest.git.stale if view.latest else None
-    return stale.problems if stale else ()
 
 
 def regressed(look: Look) -> tuple[Finding, ...]:
@@ -182,5 +187,37 @@ def _put_back(hold: Hold, name: str) -> Problem:
     )
 
 
-def _rollout_failed(rollout: Rollout) -> Problem:
-    return replace(failure_of(rollout), message=f"{short(rollout.revision)} failed: {rollout.failure}")
+def _rollout_failed(view: EnvironmentView, record: Record, rollout: Rollout) -> Problem:
+    problem, at = failure_of(rollout), stamp(_failed_at(record, rollout))
+    there, since_then = short(rollout.revision), f" at {at}" if at else ""
+    if rollout.trigger is Trigger.COMMIT:
+        return replace(problem, message=f"{there} failed{since_then}: {rollout.failure}")
+    hold = hold_that_led_here(record)
+    way = f"from {short(hold.revision)} to {there}" if hold else f"to {there}"
+    said = f"going back {way} failed{since_then}: {rollout.failure}{_how_far(view, rollout)}"
+    return replace(problem, message=said, hint=_after_a_failed_way_back(record, view.environment.name))
+
+
+def _failed_at(record: Record, rollout: Rollout) -> datetime | None:
+    bad = (Outcome.FAILED, Outcome.REVERT_FAILED)
+    ends = (entry.at for entry in record.history if entry.outcome in bad and entry.digest == rollout.digest)
+    return next(ends, None)
+
+
+def _how_far(view: EnvironmentView, rollout: Rollout) -> str:
+    """Say how much of a failed way back is in the cluster, where that is known."""
+    look = view.latest.look if view.latest and view.looked else None
+    if look is None or look.desired.digest != rollout.digest:
+        return ""
+    plan = look.plan
+    unwritten = (change for change in plan.changes if change.cause is not Cause.DRIFT)
+    left = [*plan.waiting, *map(str, plan.rejections), *(f"{change.ref} is not written" for change in unwritten)]
+    if not left:
+        return f"; all of {short(rollout.revision)} is written"
+    return f"; the cluster is half put back, {len(left)} of its objects not yet: {left[0]}"
+
+
+def _after_a_failed_way_back(record: Record, name: str) -> str:
+    older = any(kept.digest != record.current and kept.digest not in record.held for kept in record.kept)
+    further = f", or go further back with: gitopsd rollback {name}" if older else ""
+    return f"going back did not help and is not tried again: look at the object named here; commit a fix{further}"

@@ -8,8 +8,8 @@ from datetime import timedelta
 from gitopsd.core.model import Json
 from gitopsd.core.record import Entry, Hold, Outcome, Record
 from gitopsd.core.status.facts import remembered
+from gitopsd.core.status.holds import is_put_back
 from gitopsd.core.status.shown import bounded, present, revision_json, stamp
-from gitopsd.core.status.words import is_put_back
 
 _WENT_BACK = (Outcome.REVERTED, Outcome.REVERT_FAILED)
 

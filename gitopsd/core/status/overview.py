@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from gitopsd.core.model import Json
 from gitopsd.core.record import Record
 from gitopsd.core.status.environment import Fields, environment_json
-from gitopsd.core.status.shown import present, problem_json, revision_json, stamp
+from gitopsd.core.status.shown import present, problem_json, revision_json, stamp, times_json
 from gitopsd.core.status.view import DaemonView, EnvironmentView, SourceView, View
 from gitopsd.core.status.words import Phase, Sync, Word, health, phase, sync
 
@@ -96,7 +96,7 @@ def _source(source: SourceView) -> Mapping[str, Json]:
                 message=error.message if error else None,
             )
         ],
-        lastError=problem_json(error, "ArtifactFailed") if error else None,
+        lastError=problem_json(error, "ArtifactFailed") | times_json(source) if error else None,
     )
 
 

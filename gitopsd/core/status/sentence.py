@@ -1,21 +1,36 @@
 """The one sentence: why this is, or is not, what was committed. It names who, what, since when, and what to do.
 
+It has two halves where a newer commit cannot begin: what stands in the way of that one, and how what runs does.
 An assertion about a cluster that could not be asked is never made; then the sentence says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from gitopsd.core.decision import Watch
 from gitopsd.core.errors import Problem
 from gitopsd.core.record import GITOPSD, Hold, Record
-from gitopsd.core.status.facts import deadline, problems, regressed, remembered, revision_of, since
+from gitopsd.core.status.facts import (
+    around,
+    deadline,
+    in_the_way,
+    problems,
+    regressed,
+    remembered,
+    revision_of,
+    silence,
+    standing,
+    wanted,
+)
+from gitopsd.core.status.holds import hold_in_force, hold_that_led_here, is_put_back
 from gitopsd.core.status.shown import short, stamp
 from gitopsd.core.status.view import EnvironmentView
-from gitopsd.core.status.words import Phase, Sync, hold_in_force, is_put_back, phase, sync
+from gitopsd.core.status.words import Phase, Sync, phase, sync
 
 SENTENCE_MAX = 1000
+# Of what runs, these sentences say themselves why it is not what was committed.
+_SELF_EXPLAINING = (Phase.REVERTING, Phase.REVERTED, Phase.SUSPENDED)
 
 
 def why(view: EnvironmentView) -> str:
@@ -54,21 +69,13 @@ def _verifying(view: EnvironmentView) -> str:
 
 
 def _ready(view: EnvironmentView) -> str:
-    kept = since(view)
-    healthy = (f", kept since {stamp(kept)}" if kept else "") + _by_now(view)
     match sync(view):
         case Sync.SYNCED:
-            return _also(view, f"in sync with {_here(view)}{healthy}")
+            return _also(view, f"in sync with {_here(view)}{_kept(view)}{_by_now(view)}")
         case Sync.OUT_OF_SYNC:
-            return _also(view, f"at {_here(view)}{healthy}; not yet what Git says")
+            return _also(view, f"at {_here(view)}{_kept(view)}{_led_here(view)}{_by_now(view)}; not yet what Git says")
         case Sync.UNKNOWN:
-            return _also(view, f"last known at {_here(view)}{healthy}")
-
-
-def _by_now(view: EnvironmentView) -> str:
-    look = view.latest.look if view.latest and not view.problems else None
-    worst = next(iter(regressed(look)), None) if look else None
-    return f"; by now {worst}" if worst else ""
+            return _also(view, f"last known at {_here(view)}{_kept(view)}{_by_now(view)}")
 
 
 def _reverting(view: EnvironmentView) -> str:
@@ -86,17 +93,20 @@ def _reverted(view: EnvironmentView) -> str:
     name = view.environment.name
     lift = f"gitopsd release {name}"
     way_out = f"commit a fix, or try it again with: {lift}" if is_put_back(hold) else f"lift it with: {lift}"
-    return f"{_refusal(hold)}{_further(view, hold)}; running {_target(view, hold)} instead; {way_out}"
+    instead = f"running {_target(view, hold)} instead{_by_now(view)}"
+    return _also(view, f"{_refusal(hold)}{_further(view, hold)}; {instead}; {way_out}")
 
 
 def _failed(view: EnvironmentView) -> str:
-    found = problems(view)
-    sentence = f"{_rejected(view)}{told(found[0])}" if found else "it failed"
-    others = len(found) - 1
-    more = f" (and {others} more problem{'s' if others > 1 else ''})" if others > 0 else ""
-    here = f"; the cluster stays at {_here(view)}" if view.problems and _is_somewhere(view) else ""
+    rejected, unheard = _rejected(view), silence(view)
+    found = [one for one in problems(view) if one not in unheard] if view.looked else view.problems
     again = f"; next try at {stamp(view.retry_at)}" if view.problems and view.retry_at else ""
-    return f"{sentence}{more}{here}{again}"
+    if rejected:
+        return f"{rejected}; {_stays(view)}{_unheard(view)}{again}"
+    if not found:
+        return "it failed"
+    stays = f"; {_stays(view)}" if view.problems and _is_somewhere(view) else ""
+    return f"{_no_way_back(view)}{_counted(found)}{stays}{_waits(view)}{_unheard(view)}{again}"
 
 
 def _suspended(view: EnvironmentView) -> str:
@@ -105,10 +115,10 @@ def _suspended(view: EnvironmentView) -> str:
     if pause is None:
         hold = hold_in_force(view)
         refusal = _refusal(hold) if hold else "held"
-        return f"{refusal}; nothing was kept to go back to; lift it with: gitopsd release {name}"
+        return _also(view, f"{refusal}; nothing was kept to go back to; lift it with: gitopsd release {name}")
     because = f": {pause.reason}" if pause.reason else ""
     what = "stopped by gitopsd" if pause.by == GITOPSD else f"suspended by {pause.by}"
-    return f"{what} since {stamp(pause.since)}{because}; go on with: gitopsd resume {name}"
+    return _also(view, f"{what} since {stamp(pause.since)}{because}; go on with: gitopsd resume {name}")
 
 
 _BY_PHASE: Mapping[Phase, Callable[[EnvironmentView], str]] = {
@@ -159,22 +169,94 @@ def _here(view: EnvironmentView) -> str:
     return short(revision) if revision else f"digest {record.current[:12]}"
 
 
+def _also(view: EnvironmentView, sentence: str) -> str:
+    """Add what stands in the newer commit's way, and the first of what else is wrong."""
+    rejected = _rejected(view)
+    newer = f"; but {rejected}" if rejected else _waits(view)
+    first = next(iter(_others(view)), None)
+    if first is None:
+        return f"{sentence}{newer}"
+    if first.message in sentence:
+        return f"{sentence}; {first.hint}{newer}"
+    return f"{sentence}{newer}; {'and' if rejected else 'but'} {told(first)}"
+
+
 def _rejected(view: EnvironmentView) -> str:
-    return f"{short(view.head)} is rejected: " if view.problem_class == "RenderError" and view.head else ""
+    """Tell which newer commit cannot begin, and why."""
+    found = in_the_way(view)
+    if not found:
+        return ""
+    waiting = view.latest.waiting if view.latest else None
+    revision = waiting.look.desired.revision if waiting else wanted(view)[0]
+    verb = "cannot begin" if waiting and not waiting.look.plan.rejections else "is rejected"
+    return f"{short(revision) if revision else 'the newest commit'} {verb}: {_counted(found)}"
+
+
+def _waits(view: EnvironmentView) -> str:
+    """Tell what the newer commit waits for."""
+    waiting = view.latest.waiting if view.latest and view.looked else None
+    if waiting and isinstance(waiting.decision, Watch):
+        return f"; {short(waiting.look.desired.revision)} {waiting.decision.why}"
+    return ""
+
+
+def _others(view: EnvironmentView) -> tuple[Problem, ...]:
+    if not view.looked:
+        return () if in_the_way(view) else view.problems
+    return (*(() if phase(view) in _SELF_EXPLAINING else standing(view)), *around(view))
+
+
+def _counted(found: Sequence[Problem]) -> str:
+    others = len(found) - 1
+    more = f" (and {others} more problem{'s' if others > 1 else ''})" if others > 0 else ""
+    return f"{told(found[0])}{more}"
+
+
+def _unheard(view: EnvironmentView) -> str:
+    unheard = silence(view) if view.looked else ()
+    return f"; but {told(unheard[0])}" if unheard else ""
+
+
+def _stays(view: EnvironmentView) -> str:
+    """Tell of what runs that it stays, and how that came about."""
+    record = view.known or Record()
+    if not record.current:
+        return "nothing has been applied yet"
+    if record.rollout_of(record.current) and record.rollout and record.rollout.failure:
+        return f"the cluster stays as it is: {told(standing(view)[0])}"
+    return f"the cluster stays at {_here(view)}{_kept(view)}{_led_here(view)}{_by_now(view)}"
+
+
+def _no_way_back(view: EnvironmentView) -> str:
+    """Tell what was to be put back, where it is the way back that cannot begin."""
+    record = view.known or Record()
+    hold = record.held.get(record.current)
+    if hold is None or not view.looked:
+        return ""
+    return f"{_refusal(hold, 'failed')}; no way back to {_target(view, hold)}: "
+
+
+def _led_here(view: EnvironmentView) -> str:
+    """Tell of the hold that led to where the cluster is."""
+    record = view.known or Record()
+    hold = hold_that_led_here(record)
+    if hold is None:
+        return ""
+    happened = "failed" if hold.digest == record.current else "was put back"
+    return f"; {_refusal(hold, happened)}{_further(view, hold)}"
+
+
+def _kept(view: EnvironmentView) -> str:
+    kept = view.known.last_kept if view.known else None
+    is_here = kept is not None and view.known is not None and kept.digest == view.known.current
+    return f", kept since {stamp(kept.at)}" if kept and is_here else ""
+
+
+def _by_now(view: EnvironmentView) -> str:
+    look = view.latest.look if view.latest and view.looked else None
+    worst = next(iter(regressed(look)), None) if look else None
+    return f"; by now {worst}" if worst else ""
 
 
 def _is_somewhere(view: EnvironmentView) -> bool:
     return view.known is not None and bool(view.known.current)
-
-
-def _also(view: EnvironmentView, sentence: str) -> str:
-    """Add what is wrong beside it, or what a newer commit waits for."""
-    waiting = view.latest.waiting if view.latest else None
-    found = () if phase(view) is Phase.REVERTING and not view.problems and not waiting else problems(view)
-    if found and found[0].message in sentence:
-        return f"{sentence}; {found[0].hint}"
-    if found:
-        return f"{sentence}; but {told(found[0])}"
-    if waiting and isinstance(waiting.decision, Watch):
-        return f"{sentence}; {short(waiting.look.desired.revision)} {waiting.decision.why}"
-    return sentence

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from gitopsd.core.errors import Problem
 from gitopsd.core.model import Json, Revision
+from gitopsd.core.status.view import SourceView
 
 LIST_MAX = 20
 _SHORT = 7
@@ -77,6 +78,11 @@ def problem_json(problem: Problem, reason: str = "") -> dict[str, Json]:
         line=problem.line or None,
         docsUrl=problem.docs,
     )
+
+
+def times_json(source: SourceView) -> dict[str, Json]:
+    """Return since when the source is silent, how often in a row, and when it is asked again."""
+    return present(at=stamp(source.error_at), count=source.error_count or None, retryAt=stamp(source.next_fetch_at))
 
 
 def reason_of(problem: Problem, problem_class: str = "") -> str:

@@ -14,12 +14,28 @@ from gitopsd.core.reversal import Told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceView:
+    """One source. ``url`` is without credentials; ``error`` is there since ``error_at``, so many times in a row."""
+
+    name: str
+    url: str
+    ref: str
+    revision: Revision | None = None
+    fetched_at: datetime | None = None
+    next_fetch_at: datetime | None = None
+    error: Problem | None = None
+    error_at: datetime | None = None
+    error_count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentView:
     """One environment.
 
     ``latest`` is the last pass that ended without an exception; ``problems`` those of the last pass, when it raised,
     the one to show first. ``record`` is what the store has, for when there was no pass to read it from.
     ``head`` is the newest revision of its source; a commit that cannot be rendered is known by nothing else.
+    ``followed`` is that source.
     ``stages`` are seconds per stage of the current rollout; ``writes`` count create, patch and delete since start.
     ``told`` is how Git was told of the revert that stands, where it is to be told.
     """
@@ -28,6 +44,7 @@ class EnvironmentView:
     latest: Pass | None = None
     record: Record | None = None
     head: Revision | None = None
+    followed: SourceView | None = None
     problems: tuple[Problem, ...] = ()
     problem_class: str = ""
     problem_at: datetime | None = None
@@ -44,18 +61,12 @@ class EnvironmentView:
         """The newest record there is."""
         return self.latest.record if self.latest else self.record
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceView:
-    """One source. ``url`` is without credentials."""
-
-    name: str
-    url: str
-    ref: str
-    revision: Revision | None = None
-    fetched_at: datetime | None = None
-    next_fetch_at: datetime | None = None
-    error: Problem | None = None
+    @property
+    def looked(self) -> bool:
+        """Whether the last pass came to an end, so that what it saw is how things are. A bad commit stops none."""
+        return not self.problems or (
+            self.problem_class == "RenderError" and self.latest is not None and self.latest.git.rejected is not None
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +97,14 @@ class View:
     serial: int = 0
 
     def whole(self) -> tuple[EnvironmentView, ...]:
-        """Return the environments, each with the newest revision of its source."""
-        heads = {source.name: source.revision for source in self.sources}
-        return tuple(replace(one, head=one.head or heads.get(one.environment.source)) for one in self.environments)
+        """Return the environments, each with its source and the newest revision of it."""
+        sources = {source.name: source for source in self.sources}
+        return tuple(_with_source(one, sources.get(one.environment.source)) for one in self.environments)
 
     def named(self, name: str) -> EnvironmentView | None:
         """Return the environment of this name."""
         return next((one for one in self.whole() if one.environment.name == name), None)
+
+
+def _with_source(view: EnvironmentView, source: SourceView | None) -> EnvironmentView:
+    return replace(view, followed=source, head=view.head or source.revision) if source else view

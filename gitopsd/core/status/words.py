@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from gitopsd.core.decision import Apply, Held, Keep, Watch
+from gitopsd.core.decision import Apply, Held, Keep, Rest, Watch
 from gitopsd.core.model import HealthStatus
 from gitopsd.core.passes import Look, Pass
 from gitopsd.core.plan import Cause
 from gitopsd.core.probe_answers import Weighed
-from gitopsd.core.record import GITOPSD, Hold, Record, Trigger
+from gitopsd.core.record import Record, Trigger
+from gitopsd.core.status.holds import hold_in_force, is_put_back
 from gitopsd.core.status.view import EnvironmentView
 from gitopsd.core.verdict import Outcome
 
@@ -76,22 +77,6 @@ def phase(view: EnvironmentView) -> Phase:
     return Phase.REVERTED if hold_in_force(view) else Phase.READY
 
 
-def hold_in_force(view: EnvironmentView) -> Hold | None:
-    """Return the hold because of which the environment is not what Git wants.
-
-    Without an answer of Git, or while the environment moves and what Git wants cannot begin, the newest one that led to
-    where the cluster is.
-    """
-    record = view.known
-    if record is None:
-        return None
-    latest = view.latest
-    if latest and latest.git.desired and (latest.only_waits or not latest.waiting):
-        return record.held.get(latest.git.desired.digest)
-    newest_first = sorted(record.held.values(), key=lambda hold: hold.since, reverse=True)
-    return next((hold for hold in newest_first if record.current in (hold.back_to, hold.digest)), None)
-
-
 def sync(view: EnvironmentView) -> Sync:
     """Compare with Git; not knowing is a word of its own."""
     if view.problem_class == "RenderError":
@@ -150,11 +135,6 @@ def blocked_by_prune(look: Look) -> bool:
     return any(problem.code not in _WISHED for problem in look.plan.kept_back)
 
 
-def is_put_back(hold: Hold) -> bool:
-    """Whether gitopsd itself refused the digest, because it failed."""
-    return hold.by == GITOPSD
-
-
 def _is_held_by_hand(view: EnvironmentView) -> bool:
     """Whether a person stopped it, with nowhere to go back to."""
     hold = hold_in_force(view)
@@ -171,6 +151,8 @@ def _is_stopped(view: EnvironmentView, record: Record | None) -> bool:
 
 def _may_pass(view: EnvironmentView, record: Record | None) -> bool:
     """Whether the trouble is such that the environment is still on its way."""
+    if view.looked:
+        return view.latest is not None and not isinstance(view.latest.decision, Rest | Held)
     if view.problem_class not in _MAY_PASS or record is None or not record.current:
         return False
     return view.problem_count <= BLIPS_MAX or record.rollout is not None
