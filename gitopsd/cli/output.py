@@ -82,6 +82,11 @@ def emit_line(text: str, style: str = "") -> None:
     Console(highlight=False, markup=False, emoji=False, soft_wrap=True).print(Text(clean(text), style))
 
 
+def emit_sentence(text: str) -> None:
+    """Print a sentence; a terminal gets it broken between words."""
+    _sentence(Console(highlight=False, markup=False, emoji=False), text, label="")
+
+
 def progress(text: str) -> None:
     """Tell a person at a terminal how it goes; nobody else."""
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)

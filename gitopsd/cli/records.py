@@ -15,13 +15,14 @@ import typer
 
 from gitopsd import __version__
 from gitopsd.cli.exits import code_of, worst
-from gitopsd.cli.output import Output, OutputOption, emit, emit_line
+from gitopsd.cli.output import Output, OutputOption, emit, emit_line, emit_sentence
 from gitopsd.cli.remote import ask
 from gitopsd.cli.seam import DEFAULT_CONFIG, ConfigOption, Wired, build
 from gitopsd.cli.tables import show_history, show_status
 from gitopsd.core import commands
 from gitopsd.core.commands import Ask, Content
-from gitopsd.core.errors import ConfigError, GitopsdError, Problem, Stage, Superseded
+from gitopsd.core.errors import ConfigError, GitopsdError, Problem, RenderError, SourceError, Stage, Superseded
+from gitopsd.core.fields import text
 from gitopsd.core.model import Environment
 from gitopsd.core.record import GITOPSD, Record
 from gitopsd.core.status.overview import DaemonView, EnvironmentView, View, environment_status
@@ -110,7 +111,7 @@ def release(
 ) -> None:
     """Lift the holds of an environment, or one of them."""
     change = Change(build(config), environment, reason)
-    change.make(lambda record, asked: commands.release(record, asked, digest), output)
+    change.make(lambda record, asked: commands.release(record, asked, digest), output, commands.released)
 
 
 def suspend(
@@ -141,19 +142,24 @@ class Change:
         self._environment = _named(wired, environment)
         self._reason = reason
 
-    def make(self, transition: Callable[[Record, Ask], Record], output: Output) -> None:
-        """Write it, again if somebody else wrote meanwhile, and say how things are now."""
+    def make(
+        self,
+        transition: Callable[[Record, Ask], Record],
+        output: Output,
+        done: Callable[[Record, Record], str] = lambda before, after: "",  # noqa: ARG005 - most is said by the status
+    ) -> None:
+        """Write it, again if somebody else wrote meanwhile; say what was done and how things are now."""
         store = self._wired.store
         for attempt in range(1, ATTEMPTS_MAX + 1):
             record = store.load(self._environment)
             asked = Ask(by=_who(), why=self._reason, at=self._wired.clock.now())
             try:
-                record = store.save(self._environment, transition(record, asked))
+                after = store.save(self._environment, transition(record, asked))
                 break
             except Superseded:
                 if attempt == ATTEMPTS_MAX:
                     raise
-        self._say(EnvironmentView(environment=self._environment, record=record), output)
+        self._say(EnvironmentView(environment=self._environment, record=after), done(record, after), output)
 
     def wanted(self, record: Record) -> Content:
         """Return what Git wants: what is being rolled out, or else what a look at Git says.
@@ -166,15 +172,16 @@ class Change:
             return Content(rollout.digest, rollout.revision)
         name = self._environment.name
         found = self._wired.look(name)[name]
+        # Beside a trouble, the look is at something older, which nobody asked to hold.
+        trouble = found if isinstance(found, GitopsdError) else next(iter(found.troubles), None)
+        if isinstance(trouble, SourceError | RenderError):
+            raise type(trouble)(commands.not_held(record, name), *trouble.problems)
         if isinstance(found, GitopsdError):
             raise found
-        if found.troubles:
-            # The look is at something older, which nobody asked to hold.
-            raise found.troubles[0]
         refused, desired = found.look.target.hold, found.look.desired
         return Content(refused.digest, refused.revision) if refused else Content(desired.digest, desired.revision)
 
-    def _say(self, view: EnvironmentView, output: Output) -> None:
+    def _say(self, view: EnvironmentView, done: str, output: Output) -> None:
         whole = View(daemon=DaemonView(), environments=(view,), at=self._wired.clock.now())
         shown = environment_status(whole, view.environment.name) or {}
         if output in (Output.JSON, Output.YAML):
@@ -182,7 +189,8 @@ class Change:
         elif output is Output.NAME:
             emit_line(view.environment.name)
         else:
-            emit_line(f"{view.environment.name}: {shown['message']}")
+            said = "; ".join(part for part in (done, text(shown, "message")) if part)
+            emit_sentence(f"{view.environment.name}: {said}")
 
 
 def _who() -> str:

@@ -14,8 +14,10 @@ from gitopsd.core.errors import PlanRefused, Problem, Stage
 from gitopsd.core.model import Revision
 from gitopsd.core.record import Entry, Hold, Outcome, Record, Rollout, Suspension
 from gitopsd.core.status.facts import remembered
+from gitopsd.core.status.shown import short, stamp
 
 PREFIX_MIN = 4
+TOLD_MAX = 3
 _NOTHING_YET = Revision(ref="", commit="")
 
 
@@ -53,8 +55,7 @@ def rollback(record: Record, ask: Ask, to: str = "", wanted: Content | None = No
     """
     back_to = _chosen(record, to) if to else _before(record)
     if back_to in record.held:
-        hint = "lift the hold with gitopsd release; if Git wants it, it comes back by itself"
-        raise _refused("ROLLBACK_TO_HELD", f"{_name(record, back_to)} is held itself", hint)
+        raise _to_held(record.held[back_to])
     if back_to == record.current and not record.rollout:
         raise _refused(
             "ROLLBACK_ALREADY_THERE", "the environment is there already", "gitopsd history lists what was kept"
@@ -108,6 +109,26 @@ def release(record: Record, ask: Ask, which: str = "") -> Record:
     return replace(freed, rollout=_afresh(replace(rollout, healthy_s=0.0), ask.at))
 
 
+def released(before: Record, after: Record) -> str:
+    """Say which holds are lifted, the newest first, why they were held, and what comes next."""
+    lifted = [hold for digest, hold in before.held.items() if digest not in after.held]
+    newest_first = sorted(lifted, key=lambda hold: hold.since, reverse=True)
+    told = "; ".join(f"{short(hold.revision)}, held {_by_whom(hold)}" for hold in newest_first[:TOLD_MAX])
+    more = f" (and {len(lifted) - TOLD_MAX} more)" if len(lifted) > TOLD_MAX else ""
+    return f"released {told}{more}; {_after_release({hold.digest for hold in lifted}, after)}"
+
+
+def not_held(record: Record, name: str) -> Problem:
+    """Say that nobody could tell what to hold, and what works without Git."""
+    back = f", gitopsd rollback {name} (goes back to what was kept before)" if _older(record) else ""
+    return Problem(
+        code="HOLD_UNKNOWN",
+        stage=Stage.RECORD,
+        message="nothing was held: what Git wants now is not known",
+        hint=f"mend what is told next, and hold again; meanwhile: gitopsd suspend {name} (stops all changes){back}",
+    )
+
+
 def suspend(record: Record, ask: Ask) -> Record:
     """Stop all changes of the environment.
 
@@ -147,10 +168,31 @@ def _running(record: Record) -> Content | None:
     return Content(record.current, remembered(record, record.current) or _NOTHING_YET) if record.current else None
 
 
+def _after_release(lifted: set[str], after: Record) -> str:
+    if after.suspended:
+        return "nothing moves until it goes on with: gitopsd resume"
+    if len(lifted) > 1:
+        return "what Git wants of them is tried again at the next pass"
+    if after.current in lifted:
+        again = ", and has its whole time again" if after.rollout_of(after.current) else ""
+        return f"the cluster is still at it{again}"
+    return "if Git still wants it, it is tried again at the next pass; if not, nothing changes"
+
+
+def _older(record: Record) -> str:
+    """Return the digest that was kept before what runs, and that nobody holds; empty = there is none."""
+    usable = (kept.digest for kept in record.kept if kept.digest not in (record.current, *record.held))
+    return next(usable, "")
+
+
 def _before(record: Record) -> str:
-    for kept in record.kept:
-        if kept.digest != record.current and kept.digest not in record.held:
-            return kept.digest
+    older = _older(record)
+    if older:
+        return older
+    others = (kept.digest for kept in record.kept if kept.digest != record.current)
+    held = next((record.held[digest] for digest in others if digest in record.held), None)
+    if held:
+        raise _to_held(held)
     hint = "commit the older manifests; or gitopsd suspend to stop changes meanwhile"
     raise _refused("ROLLBACK_NOTHING_KEPT", "nothing older was kept to go back to", hint)
 
@@ -182,9 +224,8 @@ def _names(which: str, one: _Digested) -> bool:
     return one.digest.startswith(asked) or one.revision.commit.startswith(asked)
 
 
-def _name(record: Record, digest: str) -> str:
-    revision = remembered(record, digest)
-    return str(revision) if revision else f"digest {digest[:12]}"
+def _by_whom(hold: Hold) -> str:
+    return f"by {hold.by} since {stamp(hold.since)}" + (f": {hold.why}" if hold.why else "")
 
 
 def _hold(content: Content, ask: Ask, back_to: str) -> Hold:
@@ -194,6 +235,12 @@ def _hold(content: Content, ask: Ask, back_to: str) -> Hold:
 def _entry(outcome: Outcome, content: Content | None, ask: Ask) -> Entry:
     about = content or Content("", _NOTHING_YET)
     return Entry(outcome=outcome, digest=about.digest, revision=about.revision, at=ask.at, why=ask.why, by=ask.by)
+
+
+def _to_held(hold: Hold) -> PlanRefused:
+    hint = f"lift that hold with: gitopsd release ENVIRONMENT --digest {hold.digest[:12]}; then roll back again"
+    said = f"{short(hold.revision)} was kept, but {hold.by} holds it since {stamp(hold.since)}"
+    return _refused("ROLLBACK_TO_HELD", f"{said}: {hold.why}" if hold.why else said, hint)
 
 
 def _refused(code: str, message: str, hint: str) -> PlanRefused:

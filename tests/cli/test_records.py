@@ -11,11 +11,20 @@ import pytest
 from gitopsd.cli.output import Output
 from gitopsd.cli.records import ATTEMPTS_MAX, Change
 from gitopsd.core import commands
-from gitopsd.core.errors import ConfigError, GitopsdError, PlanRefused, RenderError, Superseded
+from gitopsd.core.errors import (
+    ClusterError,
+    ConfigError,
+    GitopsdError,
+    PlanRefused,
+    RenderError,
+    SourceError,
+    Superseded,
+)
 from gitopsd.core.model import Environment
 from gitopsd.core.passes import Git, Prospect
 from gitopsd.core.record import Record
 from tests.core.views import (
+    API_DOWN,
     AT_GOOD,
     BAD_SET,
     ENVIRONMENT,
@@ -139,16 +148,38 @@ def test_a_hold_of_what_is_held_already_is_known_as_that():
 
 
 def test_a_hold_of_what_is_to_come_fails_while_git_is_silent():
-    with pytest.raises(GitopsdError):
+    with pytest.raises(SourceError) as refused:
         Change(FakeWired().at(AT_GOOD), NAME, "").wanted(AT_GOOD)
+
+    assert [one.code for one in refused.value.problems] == ["HOLD_UNKNOWN", "GIT_UNREACHABLE"]
 
 
 @pytest.mark.parametrize("git", [Git(stale=GIT_DOWN), Git(rejected=RenderError(TAB))], ids=["stale", "rejected"])
 def test_a_hold_of_what_is_to_come_never_takes_what_runs_for_it(git):
     wired = FakeWired(seen=Prospect(git=git, look=READY.latest.look)).at(AT_GOOD)
 
-    with pytest.raises(GitopsdError):
+    with pytest.raises((SourceError, RenderError)) as refused:
         Change(wired, NAME, "").wanted(AT_GOOD)
+
+    assert "nothing was held" in refused.value.problem.message
+    assert "gitopsd suspend" in refused.value.problem.hint
+
+
+def test_a_hold_that_the_cluster_does_not_answer_is_told_as_that():
+    wired = FakeWired(seen=ClusterError(API_DOWN)).at(AT_GOOD)
+
+    with pytest.raises(ClusterError) as refused:
+        Change(wired, NAME, "").wanted(AT_GOOD)
+
+    assert refused.value.problems == (API_DOWN,)
+
+
+def test_a_release_says_what_it_lifted_and_where_the_cluster_is(capsys):
+    Change(FakeWired().at(PUT_BACK), NAME, "").make(commands.release, Output.TABLE, commands.released)
+    said = capsys.readouterr().out
+
+    assert said.startswith(f"{NAME}: released main@sha1:bbbbbbb, held by gitopsd since 2026-01-01T12:02:00Z: ")
+    assert "last known at main@sha1:aaaaaaa" in said
 
 
 def test_the_answer_for_a_machine_is_the_status(capsys):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from gitopsd.core.commands import Ask, Content, hold, release, resume, rollback, suspend
+from gitopsd.core.commands import Ask, Content, hold, not_held, release, released, resume, rollback, suspend
 from gitopsd.core.errors import PlanRefused
 from gitopsd.core.model import Revision
 from gitopsd.core.record import Hold, Kept, Outcome, Record, Suspension, Trigger
@@ -141,6 +142,78 @@ def test_a_final_failure_is_not_undone_by_resuming():
 
 def test_an_environment_that_was_never_applied_can_be_paused():
     assert suspend(Record(), ASK).suspended == Suspension(by="ada", reason="it is slow", since=LATER)
+
+
+def test_a_rollback_to_what_is_held_says_who_holds_which_and_how_to_lift_it():
+    only_held = rollback(AT_REST, replace(ASK, by="bob", why="it leaks"), OLD[:6])
+    only_held = replace(only_held, current=OLD)
+    for asked in (lambda: rollback(only_held, ASK), lambda: rollback(only_held, ASK, NOW)):
+        with pytest.raises(PlanRefused) as refused:
+            asked()
+
+        problem = refused.value.problem
+        assert problem.code == "ROLLBACK_TO_HELD"
+        assert "main@sha1:2222222" in problem.message
+        assert "bob holds it since 2026-01-01T12:10:00Z: it leaks" in problem.message
+        assert f"gitopsd release ENVIRONMENT --digest {NOW[:12]}" in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("before", "which", "parts"),
+    [
+        pytest.param(
+            PUT_BACK,
+            "",
+            ["released main@sha1:3333333, held by gitopsd since 2026-01-01T12:00:00Z: crash", "if Git still wants it"],
+            id="what was put back",
+        ),
+        pytest.param(
+            replace(UNDER_WAY, held=PUT_BACK.held),
+            NEW[:6],
+            ["released main@sha1:3333333, held by gitopsd", "the cluster is still at it, and has its whole time again"],
+            id="what is still there",
+        ),
+        pytest.param(
+            rollback(PUT_BACK, ASK),
+            "",
+            ["released main@sha1:2222222, held by ada", "main@sha1:3333333, held by gitopsd", "what Git wants of them"],
+            id="all of them, the newest first",
+        ),
+        pytest.param(
+            suspend(PUT_BACK, ASK),
+            "",
+            ["released main@sha1:3333333", "nothing moves until it goes on with: gitopsd resume"],
+            id="while it is paused",
+        ),
+    ],
+)
+def test_a_release_says_what_it_lifted_why_that_was_held_and_what_comes_next(before, which, parts):
+    said = released(before, release(before, ASK, which))
+
+    places = [said.find(part) for part in parts]
+    assert (min(places) >= 0, places) == (True, sorted(places)), said
+
+
+def test_a_release_of_many_names_a_few():
+    many = AT_REST
+    for number in range(9):
+        many = many.hold(Hold(digest=f"{number}" * 64, revision=REVISIONS[NEW], why="crash", since=NOON, back_to=NOW))
+
+    assert "(and 6 more)" in released(many, release(many, ASK))
+
+
+@pytest.mark.parametrize(
+    ("record", "works"),
+    [
+        pytest.param(AT_REST, ["gitopsd suspend staging", "gitopsd rollback staging"], id="something older is kept"),
+        pytest.param(replace(AT_REST, kept=KEPT[:1]), ["gitopsd suspend staging"], id="nothing older is kept"),
+    ],
+)
+def test_a_hold_that_was_not_made_says_so_and_what_still_works(record, works):
+    problem = not_held(record, "staging")
+
+    assert problem.message.startswith("nothing was held")
+    assert re.findall(r"gitopsd \w+ staging", problem.hint) == works
 
 
 @pytest.mark.parametrize(
