@@ -196,6 +196,27 @@ def test_what_runs_is_among_the_problems_although_the_newest_commit_cannot_be_re
     assert shown["revision"]["desired"]["sha"][0] == "e"
 
 
+@pytest.mark.parametrize(
+    ("case", "says", "says_not"),
+    [
+        pytest.param(
+            "going back failed", "is not tried again", "half put back", id="all is written, and it is not well"
+        ),
+        pytest.param(
+            "going back failed half way, and there is something older",
+            "what is barred is written as soon as it may be",
+            "not tried again",
+            id="something is barred",
+        ),
+    ],
+)
+def test_a_failed_way_back_says_whether_it_goes_on(case, says, says_not):
+    sentence = why(CASES[case][0])
+
+    assert says in sentence
+    assert says_not not in sentence
+
+
 def test_an_environment_in_order_has_no_error_and_no_pause():
     shown = environment_status(whole(READY), NAME)
 

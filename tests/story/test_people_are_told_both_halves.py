@@ -10,6 +10,7 @@ from gitopsd.core.errors import Problem, Stage
 from gitopsd.core.model import Refused
 from gitopsd.core.settings import OnFailure, Settings
 from gitopsd.core.status.facts import problems
+from gitopsd.core.status.history import rollback_json
 from gitopsd.core.status.sentence import why
 from gitopsd.core.status.view import EnvironmentView
 from gitopsd.core.status.words import Phase, phase
@@ -220,6 +221,13 @@ def test_a_fix_that_was_kept_was_not_put_back_although_what_it_fixed_was(silent)
     assert isinstance(world.decisions[-1], Rest | Held)
     assert phase(view) is Phase.READY
     assert "put back" not in why(view)
+
+
+def test_the_last_way_back_is_still_that_one_after_a_fix_was_kept():
+    world = at("good-0", "bad-1", "good-2")
+    shown = rollback_json(world.store.load(ENVIRONMENT))
+
+    assert (shown["from"]["sha"][:7], shown["to"]["sha"][:7], shown["result"]) == ("0000002", "0000001", "Reverted")
 
 
 def test_a_way_back_that_is_refused_says_from_what_and_to_what():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -194,8 +194,9 @@ def _rollout_failed(view: EnvironmentView, record: Record, rollout: Rollout) -> 
         return replace(problem, message=f"{there} failed{since_then}: {rollout.failure}")
     hold = hold_that_led_here(record)
     way = f"from {short(hold.revision)} to {there}" if hold else f"to {there}"
-    said = f"going back {way} failed{since_then}: {rollout.failure}{_how_far(view, rollout)}"
-    return replace(problem, message=said, hint=_after_a_failed_way_back(record, view.environment.name))
+    left = _unwritten(view, rollout)
+    said = f"going back {way} failed{since_then}: {rollout.failure}{_how_far(left, there)}"
+    return replace(problem, message=said, hint=_after_a_failed_way_back(record, view.environment.name, left))
 
 
 def _failed_at(record: Record, rollout: Rollout) -> datetime | None:
@@ -204,20 +205,28 @@ def _failed_at(record: Record, rollout: Rollout) -> datetime | None:
     return next(ends, None)
 
 
-def _how_far(view: EnvironmentView, rollout: Rollout) -> str:
-    """Say how much of a failed way back is in the cluster, where that is known."""
+def _unwritten(view: EnvironmentView, rollout: Rollout) -> Sequence[str] | None:
+    """Return what of a failed way back is not in the cluster; None where that is not known."""
     look = view.latest.look if view.latest and view.looked else None
     if look is None or look.desired.digest != rollout.digest:
-        return ""
+        return None
     plan = look.plan
-    unwritten = (change for change in plan.changes if change.cause is not Cause.DRIFT)
-    left = [*plan.waiting, *map(str, plan.rejections), *(f"{change.ref} is not written" for change in unwritten)]
+    due = (change for change in plan.changes if change.cause is not Cause.DRIFT)
+    return [*plan.waiting, *map(str, plan.rejections), *(f"{change.ref} is not written" for change in due)]
+
+
+def _how_far(left: Sequence[str] | None, there: str) -> str:
+    if left is None:
+        return ""
     if not left:
-        return f"; all of {short(rollout.revision)} is written"
-    return f"; the cluster is half put back, {len(left)} of its objects not yet: {left[0]}"
+        return f"; all of {there} is written"
+    objects = f"{len(left)} object{'s' if len(left) > 1 else ''}"
+    return f"; the cluster is half put back, {objects} not yet: {left[0]}"
 
 
-def _after_a_failed_way_back(record: Record, name: str) -> str:
-    older = any(kept.digest != record.current and kept.digest not in record.held for kept in record.kept)
+def _after_a_failed_way_back(record: Record, name: str, left: Sequence[str] | None) -> str:
+    older = any(kept.digest not in (record.current, *record.held) for kept in record.kept)
     further = f", or go further back with: gitopsd rollback {name}" if older else ""
+    if left:
+        return f"what is barred is written as soon as it may be: look at what bars it; or commit a fix{further}"
     return f"going back did not help and is not tried again: look at the object named here; commit a fix{further}"

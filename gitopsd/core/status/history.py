@@ -8,7 +8,7 @@ from datetime import timedelta
 from gitopsd.core.model import Json
 from gitopsd.core.record import Entry, Hold, Outcome, Record
 from gitopsd.core.status.facts import remembered
-from gitopsd.core.status.holds import is_put_back
+from gitopsd.core.status.holds import hold_that_led_here, is_put_back
 from gitopsd.core.status.shown import bounded, present, revision_json, stamp
 
 _WENT_BACK = (Outcome.REVERTED, Outcome.REVERT_FAILED)
@@ -39,10 +39,8 @@ def history_json(record: Record) -> Sequence[Json]:
 
 def rollback_json(record: Record) -> Mapping[str, Json] | None:
     """Return the last time that the environment went back, by itself or by a person."""
-    holds = [hold for hold in record.held.values() if hold.back_to]
-    if holds:
-        return _by_hold(record, max(holds, key=lambda hold: hold.since))
-    return _by_history(record)
+    hold = hold_that_led_here(record)
+    return _by_hold(record, hold) if hold and hold.back_to else _by_history(record)
 
 
 def _entry(entry: Entry) -> Mapping[str, Json]:
@@ -82,7 +80,7 @@ def _by_hold(record: Record, hold: Hold) -> Mapping[str, Json]:
 
 
 def _by_history(record: Record) -> Mapping[str, Json] | None:
-    """Tell it from the history, once the hold is lifted."""
+    """Tell it from the history, once the hold is lifted or a commit has led on."""
     for place, entry in enumerate(record.history):
         if entry.outcome in _WENT_BACK:
             older = record.history[place + 1 :]
