@@ -17,15 +17,15 @@ pytestmark = pytest.mark.cluster
 
 PENDING, PASS, FAIL, UNKNOWN = ProbeState.PENDING, ProbeState.PASS, ProbeState.FAIL, ProbeState.UNKNOWN
 BATCH = "/apis/batch/v1"
+SPEC = {"restartPolicy": "Never", "containers": [{"name": "smoke", "image": "rig.test/web"}]}
 
 
 def smoke(*, timeout_s: float = 60.0, metadata: dict[str, Any] | None = None, **spec: Any) -> JobProbe:
-    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "smoke", "image": "rig.test/web"}]}}
     body = {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"name": "smoke", **(metadata or {})},
-        "spec": {"template": template, **spec},
+        "spec": {"template": {"spec": SPEC}, **spec},
     }
     pace = Pace(interval_s=1.0, timeout_s=timeout_s)
     return JobProbe(name="job smoke/job.yaml", file="smoke/job.yaml", job=json.dumps(body).encode(), pace=pace)
@@ -199,6 +199,24 @@ def test_what_is_said_of_a_job_that_holds_what_was_encrypted_is_masked(at_shop: 
 
     said = why.replace("/bin/hunter2-canary", "***") if sensitive else why
     assert failed.message == f"Job {at_shop.job_name()} failed: PodFailurePolicy: {said}"
+
+
+@pytest.mark.parametrize("sensitive", [True, False])
+def test_what_is_said_of_a_pod_that_cannot_start_is_masked_as_well(at_shop: Shop, sensitive):
+    probe = replace(with_container(image="rig.test/hunter2-canary"), sensitive=sensitive)
+    rollout = at_shop.rollout()
+    at_shop.find(probe, rollout)
+    name = at_shop.job_name()
+    metadata = {"name": "stuck", "labels": {"job-name": name}}
+    at_shop.api.create(f"/api/v1/namespaces/{at_shop.namespace}/pods", {"metadata": metadata, "spec": SPEC})
+    waiting = {"reason": "ErrImagePull", "message": "rig.test/hunter2-canary: not found"}
+    container = {"name": "smoke", "image": "", "imageID": "", "ready": False, "restartCount": 0}
+    status = {"phase": "Pending", "containerStatuses": [{**container, "state": {"waiting": waiting}}]}
+    at_shop.set_status("/api/v1", "pods", "stuck", status)
+    found = at_shop.await_state(probe, rollout, UNKNOWN, deadline_s=60)
+
+    image = "***" if sensitive else "rig.test/hunter2-canary"
+    assert found.message == f"Job {name} cannot run: stuck: ErrImagePull: {image}: not found"
 
 
 def test_h10_a_pod_that_finds_no_node_is_no_failure(at_shop: Shop):
