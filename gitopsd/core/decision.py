@@ -78,6 +78,9 @@ class Held:
 Decision: TypeAlias = Rest | Apply | Unstick | Watch | Keep | Revert | Halt | Held
 
 
+_NO_BETTER_BEFORE = "it had failed before this commit as well, so going back would not mend it"
+
+
 def decide(target: Target, desired: Desired, plan: Plan, verdict: Verdict, record: Record) -> Decision:
     """Pick the one next step."""
     rollout = record.rollout_of(plan.digest)
@@ -113,8 +116,8 @@ def _give_up(target: Target, desired: Desired, plan: Plan, verdict: Verdict, rec
     is_safe = kept is not None and kept.digest != plan.digest
     is_ours = bool(plan.rejections) or verdict.worse_than_before
     is_a_commits = target.trigger is Trigger.COMMIT and rollout is not None and rollout.trigger is Trigger.COMMIT
-    if kept and is_safe and is_ours and asked is OnFailure.REVERT and is_a_commits:
-        return Revert(why, back_to=kept.digest)
+    if kept and is_safe and asked is OnFailure.REVERT and is_a_commits:
+        return Revert(why, back_to=kept.digest) if is_ours else Halt(f"{why}; {_NO_BETTER_BEFORE}")
     return Halt(why, freeze=asked is OnFailure.FREEZE and is_a_commits)
 
 

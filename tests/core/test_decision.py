@@ -77,7 +77,11 @@ RESTING = record(rolling=False)
         pytest.param(ask(plan(), FAILED), Revert("no image", "old"), id="failed: revert to the last kept"),
         pytest.param(ask(CHANGED, FAILED), Revert("no image", "old"), id="failed comes before what is left to apply"),
         pytest.param(ask(plan(), FAILED, record(kept=())), Halt("no image"), id="nothing kept yet: stay"),
-        pytest.param(ask(plan(), NOT_OURS), Halt("no image"), id="it was unhealthy before: stay"),
+        pytest.param(
+            ask(plan(), NOT_OURS),
+            Halt("no image; it had failed before this commit as well, so going back would not mend it"),
+            id="it was unhealthy before: stay",
+        ),
         pytest.param(ask(plan(), FAILED, trigger=Trigger.REVERT), Halt("no image"), id="a revert is never reverted"),
         pytest.param(
             ask(plan(), FAILED, trigger=Trigger.ROLLBACK), Halt("no image"), id="a person's rollback is never reverted"

@@ -36,7 +36,7 @@ def begun(**probes: ProbeState) -> World:
 
 
 def kept(world: World) -> str:
-    return world.git.commits[int(world.store.load(ENVIRONMENT).last_kept.revision.commit, 16) - 1]["web"]
+    return world.git.commits[int(world.store.load(ENVIRONMENT).last_kept.revision.commit[:7], 16) - 1]["web"]
 
 
 def count(world: World, decision: type) -> int:
