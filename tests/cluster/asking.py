@@ -31,6 +31,11 @@ class Said:
     def width(self) -> int:
         return max(map(len, self.text.splitlines()), default=0)
 
+    @property
+    def prose(self) -> str:
+        """The words; where lines break says nothing."""
+        return " ".join(self.text.split())
+
 
 def gitopsd(stage: Stage, *words: str) -> Said:
     """Run one command of gitopsd as a person does, in a process of its own."""

@@ -34,7 +34,8 @@ def test_a_person_rolls_back_while_git_is_down_and_the_daemon_does_it(stage):
         until("the first to be back", lambda: _version(stage) == "1" and _is_gone(stage, "extra"), SECONDS)
         until("it to be kept", lambda: shown(daemon).known.last_kept.revision.commit == first, SECONDS)
         assert said.code == 0
-        assert "the shop is slow; going back to main@sha1:" + first[:7] in said.text
+        assert "the shop is slow; going back to main@sha1:" + first[:7] in said.prose
+        assert said.width <= COLUMNS
         assert _writes(stage, begin) == ["delete extra", "patch app"]
 
         # Git is back, and still wants what was refused: nothing happens until somebody says so.
@@ -43,7 +44,8 @@ def test_a_person_rolls_back_while_git_is_down_and_the_daemon_does_it(stage):
         assert phase_is(daemon, Phase.REVERTED)()
         assert why(shown(daemon)).endswith("lift it with: gitopsd release staging")
         assert _writes(stage, begin) == ["delete extra", "patch app"]
-        assert gitopsd(stage, "release", "staging", "--reason", "it was the network").code == 0
+        lifted = gitopsd(stage, "release", "staging", "--reason", "it was the network")
+        assert (lifted.code, f"released main@sha1:{second[:7]}, held by ada" in lifted.prose) == (0, True)
         until("the second to be back", lambda: _version(stage) == "2" and not _is_gone(stage, "extra"), SECONDS)
         until("it to be kept again", lambda: shown(daemon).known.last_kept.revision.commit == second, SECONDS)
     told = gitopsd(stage, "history", "staging")
@@ -68,7 +70,7 @@ def test_a_person_rolls_back_with_neither_git_nor_a_daemon(stage):
     ended = gitopsd(stage, "once", "--timeout", "30s")
 
     assert (said.code, ended.code, ended.width <= COLUMNS) == (0, Exit.GIT, True)
-    assert "lift it with: gitopsd release staging" in ended.text
+    assert "lift it with: gitopsd release staging" in ended.prose
     assert (_version(stage), _is_gone(stage, "extra")) == ("1", True)
     assert _writes(stage, begin) == ["delete extra", "patch app"]
     stage.server.start()
@@ -88,6 +90,7 @@ def test_a_plan_that_is_not_of_the_newest_commit_says_so_and_no_hold_is_taken_fr
         (Exit.NOT_WELL, True)
     ] * 3
     assert [(said.code, "GIT_UNREACHABLE" in said.text) for said in silent] == [(Exit.GIT, True)] * 3
+    assert all("nothing was held" in said[-1].prose for said in (refused, silent))
     assert stage.record().held == {}
 
 
@@ -102,10 +105,10 @@ def test_a_person_refuses_a_rollout_under_way_and_the_next_commit_is_taken_up(st
 
         until("the first to be back", lambda: _version(stage) == "1" and _is_gone(stage, "extra"), SECONDS)
         until("the refusal to be shown", phase_is(daemon, Phase.REVERTED), SECONDS)
-        assert (said.code, "wrong image; going back to main@sha1:" + first[:7] in said.text) == (0, True)
+        assert (said.code, "wrong image; going back to main@sha1:" + first[:7] in said.prose) == (0, True)
         assert _writes(stage, begin) == ["delete extra", "delete web", "patch app"]
         again = gitopsd(stage, "hold", "staging")
-        assert (again.code, "HOLD_ALREADY" in again.text, "ada holds it since" in again.text) == (1, True, True)
+        assert (again.code, "HOLD_ALREADY" in again.text, "ada holds it since" in again.prose) == (1, True, True)
 
         stage.commit({**TWO, "web.yaml": None})
         until("the next commit", lambda: phase_is(daemon, Phase.READY)() and _version(stage) == "2")
