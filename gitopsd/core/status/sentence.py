@@ -177,7 +177,7 @@ def _also(view: EnvironmentView, sentence: str) -> str:
     if first is None:
         return f"{sentence}{newer}"
     if first.message in sentence:
-        return f"{sentence}; {first.hint}{newer}"
+        return f"{sentence}{f'; {first.hint}' if first.hint else ''}{newer}"
     return f"{sentence}{newer}; {'and' if rejected else 'but'} {told(first)}"
 
 
