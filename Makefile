@@ -45,7 +45,7 @@ docs: setup  ## the pages as a site, in build/docs; a link that leads nowhere fa
 	.venv/bin/zensical build --strict
 
 test: setup  ## everything but the real kubelet
-	$(PY) -m pytest -m "not kubelet and not bench" -n 2 --dist loadfile tests/story tests
+	$(PY) -m pytest -m "not kubelet and not bench" -n 2 --dist loadfile --no-loadscope-reorder tests/story tests
 
 e2e: setup  ## what needs a real kubelet (root; installs its Debian packages)
 	@sh rig/install-node.sh
