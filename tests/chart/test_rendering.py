@@ -102,6 +102,25 @@ def test_what_would_be_wrong_is_refused_before_anything_is_installed(setting, sa
     assert said in done.stderr
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "GITOPSD_SERVER__AUTH",
+        "GITOPSD_SERVER__HOST",
+        "GITOPSD_SERVER__PORT",
+        "GITOPSD_NAMESPACE",
+        "GITOPSD_KUBECONFIG",
+        "GITOPSD_CONTEXT",
+        # As the daemon reads them, large and small letters are one.
+        "gitopsd_leaderElection__enabled",
+    ],
+)
+def test_no_variable_takes_the_place_of_what_the_chart_sets(name):
+    done = template(SMALL, f'extraEnv=[{{"name": "{name}", "value": "none"}}]')
+    assert done.returncode != 0
+    assert f"{name} is the chart's own to set" in done.stderr
+
+
 def test_a_file_of_a_secret_that_is_not_mounted_is_refused():
     settings = 'config.sources=[{"name": "git", "url": "https://git.example.com/a.git", "auth": {"tokenFile": "%s"}}]'
     done = template(

@@ -76,6 +76,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- fail (printf "config: %s is named there, and no entry of credentials or extraVolumeMounts is mounted at it: %s" . (join ", " $mounted)) -}}
 {{- end -}}
 {{- end -}}
+{{- range .Values.extraEnv -}}
+{{- if has (upper .name) (list "GITOPSD_CONTEXT" "GITOPSD_KUBECONFIG" "GITOPSD_LEADERELECTION__ENABLED" "GITOPSD_NAMESPACE" "GITOPSD_SERVER__AUTH" "GITOPSD_SERVER__HOST" "GITOPSD_SERVER__PORT") -}}
+{{- fail (printf "extraEnv: %s is the chart's own to set, so that the port asks strangers for a token and only one replica leads: take it out" .name) -}}
+{{- end -}}
+{{- end -}}
 {{- $server := dict "host" "0.0.0.0" "port" 8080 "auth" "kubernetes" -}}
 {{- $ours := dict "namespace" .Release.Namespace "server" $server -}}
 {{- toYaml (mustMergeOverwrite (deepCopy .Values.config) $ours) -}}
