@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,22 +17,57 @@ from gitopsd.adapters.authority import KubernetesAuthority
 from gitopsd.adapters.cluster import Limits, Transport, credentials
 from gitopsd.core.access import Asked as Access
 from gitopsd.core.access import Permission
+from rig import gateway
 from rig.accounts import Account, create_account
 from rig.api import ApiError
 from rig.binaries import build
 from rig.waiting import wait_for
-from tests.chart.charting import CI, FULL, SMALL, named, of_kind, pods, rendered
+from tests.chart.charting import CI, FULL, INGRESS, SMALL, named, of_kind, pods, rendered
 from tests.fakes.clock import FakeClock
 
 pytestmark = pytest.mark.cluster
 
 EVERY = pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
-# Kinds of the Prometheus operator, with what their definitions are called.
-FOREIGN = {"ServiceMonitor": "servicemonitors", "PrometheusRule": "prometheusrules"}
 OPERATOR = Path(__file__).parents[3] / "shared" / "fixtures" / "real" / "kube-prometheus" / "manifests" / "setup"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+GATEWAYS, MONITORING = gateway.GROUP, "monitoring.coreos.com"
 OF_NO_NAMESPACE = {"ClusterRole", "ClusterRoleBinding"}
 GITOPSD, STAGING, PROMETHEUS = "gitopsd", "gitopsd-staging", "prometheus"
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A kind that a plain API server does not know, and values with which the chart makes one object of it."""
+
+    kind: str
+    plural: str
+    group: str
+    values: Path
+
+    def __str__(self) -> str:
+        return self.kind
+
+    @property
+    def name(self) -> str:
+        """What its definition is called."""
+        return f"{self.plural}.{self.group}"
+
+    def definition(self) -> dict[str, Any]:
+        """As those define it whose kind it is."""
+        if self.group == GATEWAYS:
+            return gateway.definition(self.plural)
+        found: dict[str, Any] = yaml.safe_load(
+            (OPERATOR / f"0{self.kind.lower()}CustomResourceDefinition.yaml").read_text()
+        )
+        return found
+
+
+FOREIGN = (
+    Foreign("ServiceMonitor", "servicemonitors", MONITORING, FULL),
+    Foreign("PrometheusRule", "prometheusrules", MONITORING, FULL),
+    Foreign("HTTPRoute", "httproutes", GATEWAYS, INGRESS),
+)
+FOREIGN_KINDS = {one.kind for one in FOREIGN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,47 +107,38 @@ def home(api_cluster):
 
 @EVERY
 def test_the_api_server_takes_every_object(api_cluster, home, values):
-    objects = [one for one in rendered(values, namespace=home) if one["kind"] not in FOREIGN]
+    objects = [one for one in rendered(values, namespace=home) if one["kind"] not in FOREIGN_KINDS]
     assert len(applied(api_cluster, home, objects, "--dry-run=server")) == len(objects)
 
 
-@pytest.fixture(scope="module")
-def operators_kinds(api_cluster):
-    """The API server knows the Prometheus operator's kinds, as the operator itself defines them."""
-    if not OPERATOR.is_dir():
+@pytest.fixture(scope="module", params=FOREIGN, ids=str)
+def foreign(request, api_cluster):
+    """A kind that the API server knows as its owners define it."""
+    kind: Foreign = request.param
+    if kind.group == MONITORING and not OPERATOR.is_dir():
         pytest.skip("../shared/fixtures is not there")
-    api = api_cluster.api()
-    paths = [f"{DEFINITIONS}/{plural}.monitoring.coreos.com" for plural in FOREIGN.values()]
-    for kind in FOREIGN:
-        file = OPERATOR / f"0{kind.lower()}CustomResourceDefinition.yaml"
-        api.create(DEFINITIONS, yaml.safe_load(file.read_text()))
-    wait_for("the operator's kinds to be served", lambda: served(api) >= set(FOREIGN.values()))
-    yield
-    for path in paths:
-        api.delete(path)
-    wait_for("the operator's kinds to be gone", lambda: not [path for path in paths if api.find(path)])
+    api, path = api_cluster.api(), f"{DEFINITIONS}/{kind.name}"
+    api.create(DEFINITIONS, kind.definition())
+    wait_for(f"{kind} to be served", lambda: is_served(api, kind))
+    yield kind
+    api.delete(path)
+    wait_for(f"{kind} to be gone", lambda: not api.find(path))
 
 
-def served(api):
-    """Those of the operator's kinds that are listed and answer."""
-    group = "/apis/monitoring.coreos.com/v1"
+def is_served(api, kind):
+    """Whether it is listed and answers."""
+    group = f"/apis/{kind.group}/v1"
     listed = {one["name"] for one in (api.find(group) or {}).get("resources") or ()}
-    return {
-        plural
-        for plural in listed & set(FOREIGN.values())
-        if api.exchange("GET", f"{group}/{plural}")[0] == HTTPStatus.OK
-    }
+    return kind.plural in listed and api.exchange("GET", f"{group}/{kind.plural}")[0] == HTTPStatus.OK
 
 
-def test_the_prometheus_operators_kinds_are_taken_by_their_own_definitions(api_cluster, home, operators_kinds):
-    objects = of_kind(rendered(FULL, namespace=home), *FOREIGN)
-    assert {one["kind"] for one in objects} == FOREIGN.keys()
-    assert len(applied(api_cluster, home, objects, "--dry-run=server")) == len(objects)
+def test_a_kind_of_others_is_taken_by_their_own_definition(api_cluster, home, foreign):
+    (one,) = of_kind(rendered(foreign.values, namespace=home), foreign.kind)
+    assert len(applied(api_cluster, home, [one], "--dry-run=server")) == 1
 
 
-@pytest.mark.parametrize("kind", FOREIGN)
-def test_what_their_definitions_do_not_know_is_refused(api_cluster, home, operators_kinds, kind):
-    (one,) = of_kind(rendered(FULL, namespace=home), kind)
+def test_what_their_definition_does_not_know_is_refused(api_cluster, home, foreign):
+    (one,) = of_kind(rendered(foreign.values, namespace=home), foreign.kind)
     one["spec"]["unknown"] = True
     # In kubectl's words, or in those of the API server.
     with pytest.raises(AssertionError, match=r'unknown field "unknown"|spec\.unknown: field not declared'):

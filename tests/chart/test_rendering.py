@@ -17,6 +17,7 @@ from tests.chart.charting import (
     CHART,
     CI,
     FULL,
+    INGRESS,
     KEY_SERVICES,
     NAMESPACE,
     OPENSHIFT,
@@ -94,6 +95,14 @@ def test_the_chart_has_no_fault_that_helm_knows(values):
         ("securityContext.privileged=true", "privileged"),
         ("securityContext.capabilities.drop=[]", "capabilities/drop"),
         ('securityContext.capabilities.add=["NET_ADMIN"]', "add"),
+        ("ingress.enabled=true", "ingress: it is enabled and has no host"),
+        ('ingress.hosts=[{"host": "gitopsd.example.com"}]', "ingress/hosts/0"),
+        ('ingress.hosts=["*.example.com"]', "ingress/hosts/0"),
+        ('ingress.tls=[{"secret": "gitopsd-tls"}]', "ingress/tls/0"),
+        ('httpRoute={"enabled": true, "hostnames": ["gitopsd.example.com"]}', "belongs to no Gateway"),
+        ('httpRoute={"enabled": true, "parentRefs": [{"name": "public"}]}', "httpRoute: it is enabled and has no host"),
+        ('httpRoute.hostnames=["Gitopsd.example.com"]', "httpRoute/hostnames/0"),
+        ('httpRoute.parentRefs=[{"gateway": "public"}]', "httpRoute/parentRefs/0"),
     ],
 )
 def test_what_would_be_wrong_is_refused_before_anything_is_installed(setting, said):
@@ -301,11 +310,78 @@ def test_a_token_that_is_meant_for_others_is_refused_before_prometheus_shows_it(
     assert template(FULL, 'serviceMonitor={"enabled": false, "bearerTokenFile": ""}').returncode == 0
 
 
+def test_nothing_leads_to_gitopsd_from_outside_unless_it_is_asked_for():
+    assert of_kind(rendered(SMALL), "Ingress", "HTTPRoute") == []
+
+
+def test_each_name_of_the_ingress_leads_to_the_port():
+    objects, wanted = rendered(INGRESS), yaml.safe_load(INGRESS.read_text())["ingress"]
+    (ingress,) = of_kind(objects, "Ingress")
+    assert ingress["metadata"]["annotations"] == wanted["annotations"]
+    spec = ingress["spec"]
+    assert (spec["ingressClassName"], spec["tls"]) == (wanted["className"], wanted["tls"])
+    assert [rule["host"] for rule in spec["rules"]] == wanted["hosts"]
+    for rule in spec["rules"]:
+        (path,) = rule["http"]["paths"]
+        assert (path["path"], path["pathType"]) == ("/", "Prefix")
+        to = path["backend"]["service"]
+        (port,) = named(objects, "Service", to["name"])["spec"]["ports"]
+        assert to["port"] == {"name": port["name"]}
+
+
+def test_the_route_leads_from_its_gateways_to_the_port():
+    objects, wanted = rendered(INGRESS), yaml.safe_load(INGRESS.read_text())["httpRoute"]
+    (route,) = of_kind(objects, "HTTPRoute")
+    assert route["metadata"]["annotations"] == wanted["annotations"]
+    assert (route["spec"]["parentRefs"], route["spec"]["hostnames"]) == (wanted["parentRefs"], wanted["hostnames"])
+    ((to,),) = [rule["backendRefs"] for rule in route["spec"]["rules"]]
+    (port,) = named(objects, "Service", to["name"])["spec"]["ports"]
+    assert to["port"] == port["port"]
+
+
+@pytest.mark.parametrize("peers", [[], [{"ipBlock": {"cidr": "10.0.0.0/24"}}, {"namespaceSelector": {}}]])
+def test_whoever_is_named_may_connect_and_without_a_name_every_pod_of_the_cluster(peers):
+    (policy,) = of_kind(rendered(INGRESS, f"networkPolicy.from={json.dumps(peers)}"), "NetworkPolicy")
+    (way,) = policy["spec"]["ingress"]
+    *let_in, _ = way["from"]
+    assert let_in == (peers or [{"namespaceSelector": {}}])
+
+
 @pytest.mark.parametrize(("values", "token"), [(SMALL, "create token ACCOUNT)"), (FULL, "ACCOUNT --audience=gitopsd)")])
 def test_the_notes_ask_for_a_token_that_gitopsd_takes(values, token):
-    done = helm("install", "gitopsd", CHART, "--dry-run=client", "--namespace", NAMESPACE, "--values", values)
+    assert token in _notes(values)
+
+
+HOST = "gitopsd.example.com"
+BY_INGRESS = f'ingress={{"enabled": true, "hosts": ["{HOST}"], "tls": [{{"secretName": "gitopsd-tls"}}]}}'
+BY_ROUTE = f'httpRoute={{"enabled": true, "hostnames": ["{HOST}"], "parentRefs": [{{"name": "public"}}]}}'
+NARROW = 'networkPolicy.from=[{"podSelector": {}}]'
+
+
+@pytest.mark.parametrize(
+    ("settings", "addresses", "without_tls", "narrow"),
+    [
+        ([], 0, False, False),
+        ([f'ingress.hosts=["{HOST}"]', f'httpRoute.hostnames=["{HOST}"]', NARROW], 0, False, False),
+        ([BY_INGRESS], 1, False, False),
+        ([BY_INGRESS, BY_ROUTE], 1, False, False),
+        ([BY_ROUTE], 1, False, False),
+        ([BY_INGRESS, "ingress.tls=[]"], 1, True, False),
+        ([BY_ROUTE, NARROW], 1, False, True),
+        ([BY_ROUTE, NARROW, "networkPolicy.enabled=false"], 1, False, False),
+    ],
+)
+def test_the_notes_say_where_it_is_asked_from_outside_and_what_that_needs(settings, addresses, without_tls, narrow):
+    notes = _notes(SMALL, *settings)
+    assert notes.count(f"https://{HOST}/status") == addresses
+    assert ("no `ingress.tls`" in notes, "`networkPolicy.from` lets in" in notes) == (without_tls, narrow)
+
+
+def _notes(values, *settings: str) -> str:
+    chosen = [part for setting in settings for part in ("--set-json", setting)]
+    done = helm("install", "gitopsd", CHART, "--dry-run=client", "--namespace", NAMESPACE, "--values", values, *chosen)
     assert done.returncode == 0, done.stderr
-    assert token in done.stdout.partition("NOTES:")[2]
+    return done.stdout.partition("NOTES:")[2]
 
 
 def test_one_replica_has_no_budget_that_would_hold_up_a_drain():
