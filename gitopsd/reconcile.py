@@ -22,7 +22,7 @@ from gitopsd.core.planning import make_plan
 from gitopsd.core.probe_answers import failing_now
 from gitopsd.core.record import GITOPSD, Entry, Hold, Kept, Outcome, Record, Rollout, Suspension, Trigger
 from gitopsd.core.target import Lost, Stay, Target, choose_target
-from gitopsd.core.verdict import broken, examine, judge, unhealthy
+from gitopsd.core.verdict import baseline, examine, judge
 from gitopsd.ports import Ports
 
 
@@ -223,7 +223,7 @@ def _warnings(decision: Apply) -> Iterator[str]:
 
 
 def _rollout(look: Look, record: Record) -> Rollout:
-    before = record.rollout
+    before, found = record.rollout, baseline(look.desired, look.live, look.at)
     return Rollout(
         digest=look.desired.digest,
         revision=look.desired.revision,
@@ -234,9 +234,10 @@ def _rollout(look: Look, record: Record) -> Rollout:
             for manifest in managed(look.desired.manifests)
             if manifest.ref not in record.inventory or record.inventory[manifest.ref].digest != manifest.digest
         ),
-        baseline=before.baseline if before else unhealthy(look.desired, look.live),
+        baseline=before.baseline if before else found.unhealthy,
         failing_before=before.failing_before if before else record.failing_probes,
-        broken=before.broken if before else broken(look.desired, look.live, look.at),
+        broken=before.broken if before else found.broken,
+        down=before.down if before else found.down,
     )
 
 

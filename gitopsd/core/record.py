@@ -50,11 +50,11 @@ class Outcome(StrEnum):
 class Rollout:
     """The time between the first apply of a digest and its verdict.
 
-    ``changed`` are the objects that it touched; ``baseline`` the ones that were unhealthy before it began.
+    ``changed`` are the objects that it touched; ``baseline`` the ones that were unhealthy before it began: of these,
+    ``broken`` had failed outright, and of ``down`` no pod had been ready for as long as a rollout has.
     ``failing`` says since when an object has been terminally bad, ``quiet`` since when it has not shown it (a crash
-    loop looks well between two crashes), ``reasons`` for what. ``broken`` are the ones of the baseline that had
-    failed outright. ``healthy_since`` starts the soak; ``healthy_s`` is for how long all was well before that, and
-    ``blind_s`` for how much of the time until the last look nobody could see.
+    loop looks well between two crashes), ``reasons`` for what. ``healthy_since`` starts the soak; ``healthy_s`` is for
+    how long all was well before that, and ``blind_s`` for how much of the time until the last look nobody could see.
     Of probes: ``well_since`` is since when all objects have been well, so that an answer can be about them;
     ``failing_before`` are the questions (``probes.question_of``) that had failed before it began, ``tested`` those of
     the Jobs that passed; ``unknown_since`` and ``unknown_s`` say for how long an answer could not be told.
@@ -71,6 +71,7 @@ class Rollout:
     quiet: Mapping[ObjectRef, datetime] = field(default_factory=dict)
     reasons: Mapping[ObjectRef, str] = field(default_factory=dict)
     broken: frozenset[ObjectRef] = frozenset()
+    down: frozenset[ObjectRef] = frozenset()
     healthy_since: datetime | None = None
     healthy_s: float = 0.0
     blind_s: float = 0.0

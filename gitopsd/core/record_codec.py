@@ -102,6 +102,7 @@ class _Objects:
     quiet: tuple[tuple[int, datetime], ...] = ()
     reasons: tuple[tuple[int, str], ...] = ()
     broken: tuple[int, ...] = ()
+    down: tuple[int, ...] = ()
     found: tuple[int, ...] = ()
     sensitive: tuple[int, ...] = ()
 
@@ -186,8 +187,9 @@ def _bare(rollout: Rollout) -> _Rollout:
 def _objects(record: Record) -> _Objects:
     rollout = record.rollout
     shown = rollout or _NO_ROLLOUT
-    touched = {*shown.changed, *shown.baseline, *shown.broken, *shown.failing, *shown.quiet, *shown.reasons}
-    refs = sorted({*record.inventory, *touched, *record.corrections})
+    before = {*shown.baseline, *shown.broken, *shown.down}
+    touched = {*shown.changed, *shown.failing, *shown.quiet, *shown.reasons}
+    refs = sorted({*record.inventory, *before, *touched, *record.corrections})
     kinds, kind_at = _table((ref.group, ref.kind) for ref in refs)
     namespaces, namespace_at = _table(ref.namespace for ref in refs)
     sets, set_at = _table(item.born for item in record.inventory.values())
@@ -204,6 +206,7 @@ def _objects(record: Record) -> _Objects:
         changed=tuple(sorted(at[ref] for ref in shown.changed)),
         baseline=tuple(sorted(at[ref] for ref in shown.baseline)),
         broken=tuple(sorted(at[ref] for ref in shown.broken)),
+        down=tuple(sorted(at[ref] for ref in shown.down)),
         failing=tuple(sorted((at[ref], since) for ref, since in shown.failing.items())),
         quiet=tuple(sorted((at[ref], since) for ref, since in shown.quiet.items())),
         reasons=tuple(sorted((at[ref], reason) for ref, reason in shown.reasons.items())),
@@ -263,6 +266,7 @@ def _rollout(bare: _Rollout, objects: _Objects, refs: Sequence[ObjectRef]) -> Ro
         quiet={refs[at]: since for at, since in objects.quiet},
         reasons={refs[at]: reason for at, reason in objects.reasons},
         broken=frozenset(refs[at] for at in objects.broken),
+        down=frozenset(refs[at] for at in objects.down),
         healthy_since=bare.healthy_since,
         healthy_s=bare.healthy_s,
         blind_s=bare.blind_s,

@@ -131,23 +131,28 @@ def judge(examined: Examined, probed: tuple[Probed, ...] = ()) -> Verdict:
     return replace(case.verdict(examined), probes=probes)
 
 
-def unhealthy(desired: Desired, live: Live) -> frozenset[ObjectRef]:
-    """Return the objects that exist and are not well: the baseline of a rollout that begins now."""
-    findings = _findings(desired, live, _NONE_PENDING)
-    return frozenset(finding.ref for finding in findings if live.sights[finding.ref].live is not None)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """What exists and is not well as a rollout begins: ``unhealthy``, and of these the ones to which nobody goes back.
 
-
-def broken(desired: Desired, live: Live, now: datetime) -> frozenset[ObjectRef]:
-    """Return those of the baseline that had failed: outright, or by having no pod ready for as long as a rollout has.
-
-    Going back to them mends nothing. What is merely not ready may be just about to be.
+    ``broken`` have failed. ``down`` are workloads of which no pod has been ready for as long as a rollout has: a commit
+    that is not ready either makes nothing worse, and may be the mend that only needs longer.
     """
+
+    unhealthy: frozenset[ObjectRef]
+    broken: frozenset[ObjectRef]
+    down: frozenset[ObjectRef]
+
+
+def baseline(desired: Desired, live: Live, now: datetime) -> Baseline:
+    """Find what is not well before the rollout that begins now."""
     long_since = now - timedelta(seconds=desired.settings.deadline_s)
-    return frozenset(
-        finding.ref
-        for finding in _findings(desired, live, _NONE_PENDING)
-        if (seen := live.sights[finding.ref].live) is not None
-        and (seen.health.status is HealthStatus.FAILED or (seen.down_since and seen.down_since <= long_since))
+    found = [live.sights[finding.ref].live for finding in _findings(desired, live, _NONE_PENDING)]
+    unwell = [seen for seen in found if seen]
+    return Baseline(
+        unhealthy=frozenset(seen.ref for seen in unwell),
+        broken=frozenset(seen.ref for seen in unwell if seen.health.status is HealthStatus.FAILED),
+        down=frozenset(seen.ref for seen in unwell if seen.down_since and seen.down_since <= long_since),
     )
 
 
@@ -287,8 +292,13 @@ def _failed(findings: tuple[Finding, ...], probes: tuple[Weighed, ...], rollout:
         why=prefix + _sentence(findings, probes),
         findings=findings,
         rollout=rollout,
-        worse_than_before=bool(probes) or any(finding.ref not in rollout.broken for finding in findings),
+        worse_than_before=bool(probes) or any(_is_worse(finding, rollout) for finding in findings),
     )
+
+
+def _is_worse(finding: Finding, rollout: Rollout) -> bool:
+    had_failed = rollout.broken if finding.health.status is HealthStatus.FAILED else rollout.broken | rollout.down
+    return finding.ref not in had_failed
 
 
 def _well(examined: Examined, rollout: Rollout) -> Verdict:

@@ -10,7 +10,7 @@ import pytest
 from gitopsd.core.model import Health, HealthStatus, Sight
 from gitopsd.core.plan import Plan
 from gitopsd.core.settings import Settings
-from gitopsd.core.verdict import Outcome, broken, examine, unhealthy
+from gitopsd.core.verdict import Outcome, baseline, examine
 from gitopsd.core.verdict import judge as judge_examined
 from tests.make import (
     BROKEN,
@@ -181,7 +181,7 @@ def test_what_is_left_alone_is_not_judged():
     wanted, seen = desired(manifest("Deployment", "web"), manifest("Pod", "smoke", annotations=LEFT_ALONE)), sight(WEB)
 
     assert judge(wanted, live(seen), rollout(WEB), after(1)).outcome is Outcome.HEALTHY
-    assert unhealthy(wanted, live(seen)) == frozenset()
+    assert baseline(wanted, live(seen), NOON).unhealthy == frozenset()
 
 
 def test_a_pod_that_waited_for_its_node_has_a_grace_of_its_own_for_what_comes_then():
@@ -213,6 +213,21 @@ def test_an_object_that_was_only_on_its_way_before_is_worse_when_it_fails():
     failing = rollout(WEB, failing={WEB: NOON}, baseline=frozenset({WEB}))
 
     assert judge(BOTH, seen, failing, after(40)).worse_than_before
+
+
+@pytest.mark.parametrize(
+    ("now", "is_worse"),
+    [
+        pytest.param(ROLLING, False, id="not ready at the deadline is no worse"),
+        pytest.param(BROKEN, True, id="failed is"),
+    ],
+)
+def test_an_object_that_was_down_for_long_before(now, is_worse):
+    before = rollout(WEB, failing={WEB: NOON}, baseline=frozenset({WEB}), down=frozenset({WEB}))
+
+    verdict = judge(BOTH, live(sight(WEB, now), sight(CACHE)), before, after(300))
+
+    assert (verdict.outcome, verdict.worse_than_before) == (Outcome.FAILED, is_worse)
 
 
 def test_an_untouched_object_that_was_well_counts():
@@ -257,23 +272,24 @@ def test_an_object_whose_health_is_ignored_does_not_count():
 def test_the_baseline_is_what_exists_and_is_not_well():
     seen = live(sight(WEB, None), sight(CACHE, ROLLING))
 
-    assert unhealthy(BOTH, seen) == {CACHE}
+    assert baseline(BOTH, seen, NOON).unhealthy == {CACHE}
 
 
 @pytest.mark.parametrize(
-    ("health", "down_since", "seconds", "is_broken"),
+    ("health", "down_since", "seconds", "had_failed"),
     [
-        pytest.param(BROKEN, None, 0, True, id="it failed outright"),
-        pytest.param(ROLLING, NOON, 300, True, id="no pod was ready for as long as a rollout has"),
-        pytest.param(ROLLING, NOON, 299, False, id="no pod was ready, but not for as long"),
-        pytest.param(ROLLING, None, 3000, False, id="some pod is ready, or nobody can say"),
-        pytest.param(CURRENT, NOON, 300, False, id="it is well"),
+        pytest.param(BROKEN, None, 0, "broken", id="it failed outright"),
+        pytest.param(ROLLING, NOON, 300, "down", id="no pod was ready for as long as a rollout has"),
+        pytest.param(ROLLING, NOON, 299, "", id="no pod was ready, but not for as long"),
+        pytest.param(ROLLING, None, 3000, "", id="some pod is ready, or nobody can say"),
+        pytest.param(CURRENT, NOON, 300, "", id="it is well"),
     ],
 )
-def test_had_it_failed_before(health, down_since, seconds, is_broken):
+def test_had_it_failed_before(health, down_since, seconds, had_failed):
     seen = Sight(ref=WEB, live=replace(found(WEB, health), down_since=down_since))
+    before = baseline(BOTH, live(seen, sight(CACHE, None)), after(seconds))
 
-    assert broken(BOTH, live(seen, sight(CACHE, None)), after(seconds)) == (frozenset({WEB}) if is_broken else set())
+    assert (before.broken, before.down) == tuple({WEB} if had_failed == one else set() for one in ("broken", "down"))
 
 
 def test_without_a_rollout_there_is_nothing_to_fail():
