@@ -74,6 +74,13 @@ def test_the_least_one_can_say_is_enough(load):
     assert config.leaderElection.enabled
 
 
+def test_an_environment_may_hold_cluster_scoped_kinds_unless_there_are_rights_in_namespaces_only(load):
+    narrow = GOOD + "    namespaces: [shop]\nscope: namespaces\n"
+
+    assert [one.cluster_scoped for one in literal(load(GOOD), "environments")] == [True]
+    assert [one.cluster_scoped for one in literal(load(narrow), "environments")] == [False]
+
+
 def test_probes_ask_nobody_until_a_prometheus_is_named(load):
     assert load(GOOD).prometheus.url == ""
 
@@ -254,6 +261,15 @@ FAULTS = {
     "the whole repository without a name": (GOOD.replace("environments/staging", "/"), 5, "CONFIG_INVALID", "name", ""),
     "an empty bound": (GOOD + "    namespaces: []\n", 5, "CONFIG_INVALID", "bounds nothing", ""),
     "a namespace that is none": (GOOD + "    namespaces: [Shop]\n", 6, "CONFIG_INVALID", "namespace", ""),
+    "rights in namespaces, and none is named": (
+        GOOD + "scope: namespaces\n",
+        *(5, "CONFIG_INVALID", "environments[0].namespaces: is missing", "name each namespace"),
+    ),
+    "rights in namespaces, and a pattern of them": (
+        GOOD + "    namespaces: [shop, 'shop-*']\nscope: namespaces\n",
+        *(6, "CONFIG_INVALID", "shop-* is a pattern", "name each namespace"),
+    ),
+    "a scope that is none": (GOOD + "scope: namespace\n", 6, "CONFIG_INVALID", "'cluster' or 'namespaces'", ""),
     "a kind that is none": (GOOD + "    deny: [clusterroles]\n", 6, "CONFIG_INVALID", "must be a kind", ""),
     "an account that is none": (GOOD + "    serviceAccount: 'a:b'\n", 6, "CONFIG_INVALID", "serviceAccount", ""),
     "a name that is none": (GOOD + "    name: a b\n", 6, "CONFIG_INVALID", "production/web", ""),

@@ -349,6 +349,7 @@ class Config(BaseSettings):
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
     environments: Annotated[tuple[EnvironmentConfig, ...], Field(min_length=1)]
     namespace: Namespace = Field(default_factory=_default_namespace)
+    scope: Literal["cluster", "namespaces"] = "cluster"
     kubeconfig: File | None = None
     context: str = ""
     cacheDir: File = Field(default_factory=_default_cache)  # noqa: N815
@@ -369,6 +370,11 @@ class Config(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The surroundings win over the file; nothing else is read."""
         return _Surroundings(settings_cls), init_settings
+
+    @property
+    def is_namespaced(self) -> bool:
+        """Whether there are rights in the environments' namespaces alone, and none in the whole cluster."""
+        return self.scope == "namespaces"
 
     @property
     def needs_sops(self) -> bool:

@@ -14,6 +14,7 @@ from gitopsd.core.applyset import apply_set
 from gitopsd.core.model import Environment
 
 _ANY = "*"
+_PATTERN = frozenset("*?")
 
 
 def expand(config: Config, source: str, directories: Callable[[str], Sequence[str]]) -> tuple[Environment, ...]:
@@ -48,6 +49,16 @@ def overlaps(config: Config) -> Iterator[tuple[int, str]]:
         seen.append((source, one.path, name))
 
 
+def unbounded(config: Config) -> Iterator[tuple[int, str]]:
+    """Yield the number of each environment that may be where nobody can have given rights, and what is wrong."""
+    for number, one in enumerate(config.environments):
+        if not one.namespaces:
+            yield number, "is missing, and scope: namespaces leaves no rights elsewhere"
+        for glob in one.namespaces:
+            if _PATTERN & set(glob):
+                yield number, f"{glob} is a pattern, and rights are given in one namespace after the other"
+
+
 def _within(one: str, other: str) -> bool:
     first, second = _base(one), _base(other)
     return first == second or first in second.parents or second in first.parents
@@ -77,6 +88,7 @@ def _environment(config: Config, one: EnvironmentConfig, path: str) -> Environme
         path=path,
         namespaces=one.namespaces,
         deny=one.deny,
+        cluster_scoped=not config.is_namespaced,
         service_account=one.serviceAccount,
         service_account_namespace=config.namespace if one.serviceAccount else "",
         apply_set=apply_set(name, config.namespace),

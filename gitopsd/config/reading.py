@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from gitopsd.config.model import PREFIX, SEPARATOR, Config, is_composed
-from gitopsd.config.names import overlaps
+from gitopsd.config.names import overlaps, unbounded
 from gitopsd.core.errors import ConfigError, Problem, RenderError, Stage
 from gitopsd.core.manifests import yaml
 from gitopsd.core.manifests.lines import Lines
@@ -176,6 +176,9 @@ def _across(config: Config, file: _File) -> Iterator[Problem]:
         yield file.problem(
             ("environments", number), "CONFIG_OVERLAP", message, "let each directory be one environment's"
         )
+    for number, message in unbounded(config) if config.is_namespaced else ():
+        place = ("environments", number, "namespaces")
+        yield file.problem(place, "CONFIG_INVALID", message, "name each namespace of the environment by itself")
 
 
 def _source_problems(file: _File, number: int, source: str, names: list[str]) -> Iterator[Problem]:

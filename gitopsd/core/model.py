@@ -56,8 +56,9 @@ class Environment:
     """The operator's bounds for one environment; nothing in the repository can widen them.
 
     ``path`` is the directory in the source, without slashes at its ends. ``namespaces`` are globs;
-    empty = no bound. ``deny`` names kinds that are never applied. ``service_account`` is impersonated
-    for every write, in ``service_account_namespace``. ``apply_set`` is the KEP-3659 id of the environment's parent.
+    empty = no bound. ``deny`` names kinds that are never applied; without ``cluster_scoped``, nothing that lives in no
+    namespace is, but for Namespaces. ``service_account`` is impersonated for every write, in
+    ``service_account_namespace``. ``apply_set`` is the KEP-3659 id of the environment's parent.
     ``age_key_files`` and ``pgp_key_files`` have the keys that open what is encrypted in it; ``key_services`` may be
     asked for others.
     """
@@ -67,6 +68,7 @@ class Environment:
     path: str
     namespaces: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
+    cluster_scoped: bool = True
     service_account: str = ""
     service_account_namespace: str = ""
     apply_set: str = ""

@@ -172,7 +172,7 @@ class Daemon:
                 house.fence.elector = elector
                 elector.start()
                 stack.callback(elector.stop)
-            house.cluster.start_watches(engine.wake)
+            house.cluster.start_watches(engine.wake, by_namespace=house.config.is_namespaced)
             self._hears = house.cluster.watch_configmaps(house.config.namespace, ID, self._record_changed)
             stack.callback(house.cluster.stop)
             house.prober.start(engine.wake)

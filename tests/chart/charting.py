@@ -13,8 +13,9 @@ from rig.binaries import build
 
 CHART = Path(__file__).parents[2] / "charts" / "gitopsd"
 CI = sorted((CHART / "ci").glob("*-values.yaml"))
-SMALL, FULL, OPENSHIFT, KEY_SERVICES, INGRESS = (
-    CHART / "ci" / f"{name}-values.yaml" for name in ("small", "full", "openshift", "keyservices", "ingress")
+SMALL, FULL, OPENSHIFT, KEY_SERVICES, INGRESS, NAMESPACES = (
+    CHART / "ci" / f"{name}-values.yaml"
+    for name in ("small", "full", "openshift", "keyservices", "ingress", "namespaces")
 )
 NAMESPACE = "gitopsd"
 

@@ -20,6 +20,7 @@ from tests.chart.charting import (
     INGRESS,
     KEY_SERVICES,
     NAMESPACE,
+    NAMESPACES,
     OPENSHIFT,
     SMALL,
     helm,
@@ -47,6 +48,11 @@ VOLUMES = {
     "secret",
 }
 READS, ASKS = {"get", "list", "watch"}, {"tokenreviews", "subjectaccessreviews"}
+OF_NO_NAMESPACE = {
+    *("apiservices", "clusterrolebindings", "clusterroles", "customresourcedefinitions", "ingressclasses"),
+    *("mutatingwebhookconfigurations", "persistentvolumes", "priorityclasses", "storageclasses"),
+    *("validatingadmissionpolicies", "validatingadmissionpolicybindings", "validatingwebhookconfigurations"),
+}
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text()).keys()
 SHOWN = [
     block
@@ -243,9 +249,86 @@ def test_nothing_that_is_granted_is_a_wildcard(values):
     assert "cluster-admin" not in json.dumps(rendered(values))
 
 
-def test_an_account_writes_only_in_its_namespaces():
-    where = {where for where, _ in rules_of(rendered(FULL), "gitopsd-production")}
+@pytest.mark.parametrize("values", [FULL, NAMESPACES], ids=["one role for all", "a role in each"])
+def test_an_account_writes_only_in_its_namespaces(values):
+    where = {where for where, _ in rules_of(rendered(values), "gitopsd-production")}
     assert where == {"default", "kube-public"}
+
+
+IN_THE_WHOLE_CLUSTER = "ClusterRole", "ClusterRoleBinding"
+
+
+def test_with_rights_in_namespaces_nothing_is_granted_in_the_whole_cluster():
+    assert of_kind(rendered(NAMESPACES), *IN_THE_WHOLE_CLUSTER) == []
+
+
+def test_with_rights_in_namespaces_asking_who_a_caller_is_needs_the_whole_cluster_and_nothing_else_does():
+    objects = rendered(NAMESPACES, "rbac.reviews=true")
+    everywhere = [rule for where, rule in rules_of(objects, "gitopsd") if where == ""]
+    assert [(rule["resources"], rule["verbs"]) for rule in everywhere] == [
+        (["tokenreviews"], ["create"]),
+        (["subjectaccessreviews"], ["create"]),
+    ]
+    assert len(of_kind(objects, *IN_THE_WHOLE_CLUSTER)) == 2
+
+
+def test_with_rights_in_namespaces_gitopsd_reads_there_whatever_it_reads_otherwise():
+    def reads(setting: str, where: str) -> set[tuple[str, str, str]]:
+        rules = [rule for found, rule in rules_of(rendered(NAMESPACES, setting), "gitopsd") if found in ("", where)]
+        return {
+            (group, plural, verb)
+            for rule in rules
+            for group, plural, verb in itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"])
+        }
+
+    wide = reads('rbac.scope="cluster"', "default") - reads('rbac.scope="namespaces"', "default")
+    assert {plural for _, plural, _ in wide} == OF_NO_NAMESPACE
+    more = reads('rbac.scope="namespaces"', "default") - reads('rbac.scope="cluster"', "default")
+    assert more == {("", "secrets", "watch")}
+    assert ("cert-manager.io", "certificates", "watch") in reads('rbac.scope="namespaces"', "kube-public")
+
+
+def test_no_binding_would_have_to_change_what_it_binds_when_the_scope_is_changed():
+    before, after = (
+        {
+            (one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]): one["roleRef"]
+            for one in of_kind(
+                rendered(NAMESPACES, f'rbac={{"scope": "{scope}"}}'), "RoleBinding", "ClusterRoleBinding"
+            )
+        }
+        for scope in ("cluster", "namespaces")
+    )
+    both = before.keys() & after.keys()
+    assert both
+    assert [key for key in both if before[key] != after[key]] == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        (
+            'config.environments=[{"path": "staging", "serviceAccount": "gitopsd-staging"}]',
+            "staging needs namespaces, for with rbac.scope namespaces gitopsd has no rights elsewhere",
+        ),
+        (
+            'config.environments=[{"path": "a", "serviceAccount": "gitopsd-staging", "namespaces": ["shop-*"]}]',
+            "a may use shop-*, which is none of the namespaces of its account gitopsd-staging: default.",
+        ),
+        ('viewers=[{"kind": "Group", "name": "developers"}]', "gitopsd cannot ask who a caller is"),
+        ('scrapers=[{"kind": "User", "name": "prometheus"}]', "Set it to true, or ask by kubectl exec"),
+        (
+            'ingress={"enabled": true, "hosts": ["gitopsd.example.com"]}',
+            "ingress and httpRoute: with rbac.reviews false",
+        ),
+        ('extraEnv=[{"name": "GITOPSD_SCOPE", "value": "cluster"}]', "GITOPSD_SCOPE is the chart's own to set"),
+        ('rbac.scope="namespace"', "scope"),
+        ('config.scope="cluster"', "scope"),
+    ],
+)
+def test_with_rights_in_namespaces_what_cannot_work_is_refused(setting, said):
+    done = template(NAMESPACES, setting)
+    assert done.returncode != 0
+    assert said in done.stderr
 
 
 def test_nobody_may_read_the_status_until_they_are_named():
@@ -382,6 +465,13 @@ def _notes(values, *settings: str) -> str:
     done = helm("install", "gitopsd", CHART, "--dry-run=client", "--namespace", NAMESPACE, "--values", values, *chosen)
     assert done.returncode == 0, done.stderr
     return done.stdout.partition("NOTES:")[2]
+
+
+def test_the_notes_name_another_way_to_ask_where_nobody_is_answered():
+    done = helm("install", "gitopsd", CHART, "--dry-run=client", "--namespace", NAMESPACE, "--values", NAMESPACES)
+    said = done.stdout.partition("NOTES:")[2]
+    assert "exec deploy/gitopsd -- gitopsd status" in said
+    assert ("create token" in said, "viewers" in said) == (False, False)
 
 
 def test_one_replica_has_no_budget_that_would_hold_up_a_drain():

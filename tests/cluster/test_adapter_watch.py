@@ -13,9 +13,9 @@ from tests.cluster.adapter_world import desired
 pytestmark = pytest.mark.cluster
 
 
-@pytest.fixture
-def following(on_api):
-    on_api.cluster.start_watches(lambda name: on_api.woken.update([name]))
+@pytest.fixture(params=[False, True], ids=["in the whole cluster", "by namespace"])
+def following(on_api, request):
+    on_api.cluster.start_watches(lambda name: on_api.woken.update([name]), by_namespace=request.param)
     return on_api
 
 

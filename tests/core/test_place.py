@@ -125,6 +125,14 @@ def test_S32_other_cluster_scoped_objects_are_allowed_unless_denied():
     assert placed(role, namespaces=("shop",)) == ["ClusterRole a"]
 
 
+def test_without_rights_in_the_whole_cluster_only_namespaces_live_in_no_namespace():
+    role = written("rbac.authorization.k8s.io/v1", "ClusterRole", "a")
+    bounds = {"namespaces": ("shop",), "cluster_scoped": False}
+
+    assert refused(MAP, role, **bounds) == [("KIND_DENIED", 5)]
+    assert placed(MAP, written("v1", "Namespace", "shop"), **bounds) == ["ConfigMap shop/a", "Namespace shop"]
+
+
 @pytest.mark.parametrize("deny", ["ClusterRole", "clusterrole", "ClusterRole.rbac.authorization.k8s.io"])
 def test_S32_a_denied_kind_is_refused_however_the_operator_spells_it(deny):
     role = written("rbac.authorization.k8s.io/v1", "ClusterRole", "a")

@@ -129,9 +129,9 @@ class KubernetesCluster:
         """Whether the last question to the API server was answered."""
         return self.api.contact.is_reachable
 
-    def start_watches(self, wake: Wake) -> None:
-        """From now on follow what is looked at; ``wake`` is told which environment has news."""
-        self._watches = Watches(self.api, self._memory, wake)
+    def start_watches(self, wake: Wake, *, by_namespace: bool = False) -> None:
+        """From now on follow what is looked at; ``wake`` is told which environment has news. See ``Watches``."""
+        self._watches = Watches(self.api, self._memory, wake, by_namespace=by_namespace)
 
     def watch_configmaps(self, namespace: str, selector: str, tell: Callable[[str, str], None]) -> Callable[[], bool]:
         """Tell the name and version of each of these that changes; the answer asks whether all of them are told."""
@@ -184,7 +184,8 @@ class KubernetesCluster:
             return
         kinds = {(ref.group, ref.kind) for ref in refs}
         self._watches.follow(environment.name, refs, filter(None, (self._discovery.known(*kind) for kind in kinds)))
-        self._watches.follow_autoscalers(self._discovery.known(*AUTOSCALER))
+        if autoscaler := self._discovery.known(*AUTOSCALER):
+            self._watches.follow_autoscalers(autoscaler, {ref.namespace for ref in refs if ref.namespace})
 
     def _follow_pods(self, environment: Environment, sights: Mapping[ObjectRef, Sight]) -> None:
         if self._watches:

@@ -15,6 +15,8 @@ from gitopsd.adapters.cluster.memory import Memory
 from gitopsd.core.model import Body, Json, LiveObject, ObjectRef
 
 DELETED = "DELETED"
+# The group, the kind and the namespace of what is watched; an empty namespace is all of them.
+Place = tuple[str, str, str]
 
 
 class Metadata(msgspec.Struct, frozen=True):
@@ -49,11 +51,10 @@ class Ledger(Protocol):
 
 
 class Versions:
-    """The newest version of every object of one kind that has an apply-set label."""
+    """The newest version of every object of one place that has an apply-set label."""
 
-    def __init__(self, group: str, kind: str, memory: Memory, wake: Callable[[ObjectRef, str], None]) -> None:
-        self._group = group
-        self._kind = kind
+    def __init__(self, place: Place, memory: Memory, wake: Callable[[ObjectRef, str], None]) -> None:
+        self._group, self._kind, self._namespace = place
         self._memory = memory
         self._wake = wake
         self._newest: dict[ObjectRef, str] = {}
@@ -62,7 +63,7 @@ class Versions:
     def begin(self, items: Iterable[Item], version: str) -> None:
         """See ``Ledger``; what is remembered and no longer listed was deleted."""
         listed = {self._ref(item): item for item in items}
-        missed = [ref for ref in self._memory.refs_of(self._group, self._kind) if ref not in listed]
+        missed = [ref for ref in self._memory.refs_of(self._group, self._kind, self._namespace) if ref not in listed]
         self._newest = {ref: item.metadata.resourceVersion for ref, item in listed.items()}
         self._reached = version
         for ref, newest in self._newest.copy().items():

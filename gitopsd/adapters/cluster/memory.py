@@ -68,7 +68,8 @@ class Memory:
         """Forget an environment."""
         self._seen.pop(environment, None)
 
-    def refs_of(self, group: str, kind: str) -> frozenset[ObjectRef]:
-        """Return all remembered objects of one kind."""
+    def refs_of(self, group: str, kind: str, namespace: str) -> frozenset[ObjectRef]:
+        """Return all remembered objects of one kind, in one namespace; empty = in all of them."""
         seen = [ref for refs in list(self._seen.values()) for ref in list(refs)]
-        return frozenset(ref for ref in seen if (ref.group, ref.kind) == (group, kind))
+        of_kind = (ref for ref in seen if (ref.group, ref.kind) == (group, kind))
+        return frozenset(ref for ref in of_kind if namespace in ("", ref.namespace))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from gitopsd.adapters.cluster.below import PODS
 from gitopsd.adapters.cluster.discovery import Resource
-from gitopsd.adapters.cluster.ledgers import Autoscalers, Stirrings, Tidings, Versions
+from gitopsd.adapters.cluster.ledgers import Autoscalers, Place, Stirrings, Tidings, Versions
 from gitopsd.adapters.cluster.memory import Memory
 from gitopsd.adapters.cluster.omissions import targets
 from gitopsd.adapters.cluster.transport import Transport
@@ -22,15 +22,20 @@ Wake = Callable[[str], None]
 
 
 class Watches:
-    """Starts a watch when a kind comes into use. ``wake`` is told the name of an environment to look at."""
+    """Starts a watch when a kind comes into use. ``wake`` is told the name of an environment to look at.
 
-    def __init__(self, transport: Transport, memory: Memory, wake: Wake) -> None:
+    One watch follows a kind in the whole cluster; ``by_namespace``, one in each namespace, and cluster-scoped kinds are
+    not followed.
+    """
+
+    def __init__(self, transport: Transport, memory: Memory, wake: Wake, *, by_namespace: bool = False) -> None:
         self._transport = transport
         self._memory = memory
         self._wake = wake
+        self._by_namespace = by_namespace
         self._lock = threading.Lock()
-        self._kinds: dict[tuple[str, str], tuple[Watch, Versions]] = {}
-        self._autoscalers: tuple[Watch, Autoscalers] | None = None
+        self._kinds: dict[Place, tuple[Watch, Versions]] = {}
+        self._autoscalers: dict[str, tuple[Watch, Autoscalers]] = {}
         self._pods: dict[str, tuple[Watch, set[str]]] = {}
         self._collections: list[Watch] = []
         self._wanted: dict[str, frozenset[ObjectRef]] = {}
@@ -38,18 +43,20 @@ class Watches:
     def follow(self, environment: str, refs: frozenset[ObjectRef], resources: Iterable[Resource]) -> None:
         """Wake this environment for these objects; follow their kinds from now on, if they are not followed yet."""
         self._wanted[environment] = refs
+        served = {(resource.group, resource.kind): resource for resource in resources if self._may_follow(resource)}
+        places = {(ref.group, ref.kind, self._where(ref.namespace)) for ref in refs}
         with self._lock:
-            for resource in resources:
-                key = (resource.group, resource.kind)
-                if resource.watchable and key not in self._kinds:
-                    self._kinds[key] = self._follow_kind(resource)
+            for place in places - self._kinds.keys():
+                if resource := served.get(place[:2]):
+                    self._kinds[place] = self._follow_kind(resource, place[2])
 
-    def follow_autoscalers(self, resource: Resource | None) -> None:
-        """Follow the autoscalers, if they are not followed yet."""
+    def follow_autoscalers(self, resource: Resource, namespaces: Iterable[str]) -> None:
+        """Follow the autoscalers there, if they are not followed yet."""
         with self._lock:
-            if self._autoscalers is None and resource:
+            for where in {self._where(namespace) for namespace in namespaces} - self._autoscalers.keys():
                 ledger = Autoscalers(self._autoscaler_changed)
-                self._autoscalers = self._started(Scope(path=resource.collection(), whole=True), ledger), ledger
+                scope = Scope(path=resource.collection(where), whole=True)
+                self._autoscalers[where] = self._started(scope, ledger), ledger
 
     def follow_pods(self, environment: str, namespaces: frozenset[str]) -> None:
         """Follow the pods where this environment is not well, and nowhere else."""
@@ -74,14 +81,14 @@ class Watches:
 
     def is_unchanged(self, resource: Resource, live: LiveObject) -> bool:
         """See ``observation.Freshness``."""
-        watch, ledger = self._kinds.get((resource.group, resource.kind), (None, None))
+        place = (resource.group, resource.kind, self._where(live.ref.namespace))
+        watch, ledger = self._kinds.get(place, (None, None))
         return bool(watch and watch.is_live and ledger and ledger.is_unchanged(live))
 
     def autoscalers(self, namespace: str) -> list[Body] | None:
         """Return those of a namespace; None when they are not known without asking."""
-        if self._autoscalers is None or not self._autoscalers[0].is_live:
-            return None
-        return self._autoscalers[1].of(namespace)
+        watch, ledger = self._autoscalers.get(self._where(namespace), (None, None))
+        return ledger.of(namespace) if watch and watch.is_live and ledger else None
 
     def forget(self, environment: str) -> None:
         """Wake it no more."""
@@ -104,12 +111,19 @@ class Watches:
 
     def _all(self) -> list[Watch]:
         with self._lock:
-            watches = [watch for watch, _ in self._kinds.values()] + [watch for watch, _ in self._pods.values()]
-            return [*watches, *self._collections, *([self._autoscalers[0]] if self._autoscalers else [])]
+            kept = (*self._kinds.values(), *self._autoscalers.values(), *self._pods.values())
+            return [*self._collections, *(watch for watch, _ in kept)]
 
-    def _follow_kind(self, resource: Resource) -> tuple[Watch, Versions]:
-        ledger = Versions(resource.group, resource.kind, self._memory, self._changed)
-        return self._started(Scope(path=resource.collection(), selector=PART_OF), ledger), ledger
+    def _where(self, namespace: str) -> str:
+        """Where the watch is that tells of a namespace; empty = in the whole cluster."""
+        return namespace if self._by_namespace else ""
+
+    def _may_follow(self, resource: Resource) -> bool:
+        return resource.watchable and (resource.namespaced or not self._by_namespace)
+
+    def _follow_kind(self, resource: Resource, where: str) -> tuple[Watch, Versions]:
+        ledger = Versions((resource.group, resource.kind, where), self._memory, self._changed)
+        return self._started(Scope(path=resource.collection(where), selector=PART_OF), ledger), ledger
 
     def _follow_namespace(self, namespace: str) -> tuple[Watch, set[str]]:
         names: set[str] = set()

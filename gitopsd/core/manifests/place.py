@@ -94,8 +94,13 @@ class _Placing:
         if ref.namespace:
             message = f"{ref.kind} lives in no namespace, but metadata.namespace is written"
             yield _problem(manifest, "NAMESPACE_NOT_WANTED", message, "take metadata.namespace out")
-        elif (ref.group, ref.kind) == _NAMESPACE and not self.environment.allows(ref.name):
-            yield self._outside(manifest, ref.name)
+        elif (ref.group, ref.kind) == _NAMESPACE:
+            if not self.environment.allows(ref.name):
+                yield self._outside(manifest, ref.name)
+        elif not self.environment.cluster_scoped:
+            message = f"{ref.group_kind} lives in no namespace, and gitopsd has rights in some namespaces only"
+            hint = "take it out; whoever runs gitopsd can give it rights in the whole cluster, and scope: cluster"
+            yield _problem(manifest, "KIND_DENIED", message, hint)
 
     def _outside(self, manifest: Manifest, namespace: str) -> Problem:
         allowed = ", ".join(self.environment.namespaces)

@@ -31,7 +31,7 @@ def memory():
 
 @pytest.fixture
 def versions(memory, woken):
-    ledger = Versions("", "ConfigMap", memory, lambda ref, version: woken.append((ref.name, version)))
+    ledger = Versions(("", "ConfigMap", ""), memory, lambda ref, version: woken.append((ref.name, version)))
     ledger.begin([item("5")], "10")
     woken.clear()
     return ledger
@@ -92,6 +92,14 @@ def test_what_is_remembered_and_not_listed_any_more_wakes(versions, memory, woke
     versions.begin([], "20")
 
     assert woken == [("web", "DELETED 20")]
+
+
+def test_what_is_remembered_in_another_namespace_is_not_missed(memory, woken):
+    memory.keep("shop", Remembered(live=make.found(WEB), digest="d"))
+    for namespace in ("elsewhere", WEB.namespace):
+        ledger = Versions(("", "ConfigMap", namespace), memory, lambda ref, _: woken.append(ref.name))
+        ledger.begin([], "20")
+        assert woken == (["web"] if namespace == WEB.namespace else [])
 
 
 @pytest.mark.parametrize(("one", "other", "newer"), [("2", "1", True), ("10", "9", True), ("1", "1", False)])
