@@ -175,14 +175,14 @@ class TestDeadlines:
         began_at = time.monotonic()
         refused([Reply(mute=True)], total_s=0.3)
 
-        assert time.monotonic() - began_at < 1.5
+        assert time.monotonic() - began_at < 5
 
     @pytest.mark.parametrize("headers", ["", "X: " + "x" * 2_000 + "\r\n"], ids=["in the body", "in the headers"])
     def test_a_byte_now_and_then_does_not_stretch_the_deadline(self, headers):
         began_at = time.monotonic()
         refused([answer(200, {"a": "x" * 2_000}, headers=headers, drip_s=0.01)], total_s=0.5)
 
-        assert time.monotonic() - began_at < 1.5
+        assert time.monotonic() - began_at < 5
 
 
 class TestBusyServers:
@@ -322,14 +322,14 @@ class TestContact:
 
     def test_an_outage_lasts_from_the_question_to_the_next_answer(self):
         with ScriptedServer([Reply(mute=True), OK]) as server:
-            transport = server.transport(total_s=0.3)
+            transport = server.transport(total_s=1.0)
             with pytest.raises(ClusterError):
                 transport.call(GET)
             assert not transport.contact.is_reachable
             transport.call(GET)
 
         assert transport.contact.is_reachable
-        assert 0.2 < transport.contact.blind_s(60) < 1.0
+        assert 0.9 < transport.contact.blind_s(60) < 5
 
     def test_an_outage_that_is_found_out_late_began_with_the_last_sign_of_life(self):
         contact = Contact()
@@ -340,7 +340,7 @@ class TestContact:
 
     def test_an_outage_before_the_time_in_question_does_not_count(self):
         with ScriptedServer([Reply(mute=True), OK]) as server:
-            transport = server.transport(total_s=0.2)
+            transport = server.transport(total_s=1.0)
             with pytest.raises(ClusterError):
                 transport.call(GET)
             transport.call(GET)
