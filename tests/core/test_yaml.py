@@ -283,11 +283,11 @@ def test_Y26_an_anchor_ends_with_its_document():
 
 @pytest.mark.parametrize("content", [b"a: " + b"x" * 100_000_000, b"a%d: 1\n" * 12_000_000], ids=["scalar", "keys"])
 def test_Y27_a_file_that_is_too_large_is_refused_before_it_is_read(content):
-    began = time.perf_counter()
+    began = time.thread_time()
     (problem,) = refused(content)
 
     assert problem.code == "FILE_TOO_LARGE"
-    assert time.perf_counter() - began < 0.1
+    assert time.thread_time() - began < 0.1
 
 
 def test_Y27_the_largest_file_is_read():

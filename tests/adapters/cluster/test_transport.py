@@ -197,7 +197,7 @@ class TestBusyServers:
         found, server = ask([answer(429, {}, headers="Retry-After: 60\r\n"), OK])
 
         assert (found.status, len(server.asked)) == (429, 1)
-        assert time.monotonic() - began_at < 1
+        assert time.monotonic() - began_at < 5
 
     def test_a_server_that_stays_busy_is_not_asked_for_ever(self):
         found, server = ask([answer(429, {}, headers="Retry-After: 0\r\n")])

@@ -77,7 +77,7 @@ def test_the_deadline_is_for_all_of_it(answer):
         with pytest.raises(Broken, match=r"no whole answer within 0\.5 s"):
             get(_ask(there.port))
 
-    assert time.monotonic() - began < 4 * SHORT_S
+    assert time.monotonic() - began < 10 * SHORT_S
 
 
 def test_an_endless_body_is_read_no_further_than_asked():
