@@ -17,8 +17,9 @@ from rig.doors import close_door, open_door
 from rig.errors import RigError
 from rig.kubeconfig import write_elsewhere
 from rig.network import inside
-from rig.played import await_pods_run, start_kwok
+from rig.played import do_pods_run, start_kwok
 from rig.real import PODS
+from rig.say import say
 
 _CUT = """
 table inet {table} {{
@@ -34,6 +35,8 @@ _LOOK_AGAIN_LATE = {
     "kube-scheduler": controlplane.start_scheduler,
     "kwok": start_kwok,
 }
+# A pod is there after half a second; seldom, and nobody knows yet why, none comes before they start once more.
+_A_POD_TAKES_S, _TRIES_MAX = 15.0, 6
 _HOW = {"silent": "drop", "refused": "reject with tcp reset"}
 
 
@@ -99,12 +102,23 @@ def kill_container(container: str) -> None:
 
 def _let_all_look_again(cluster: Cluster) -> None:
     controlplane.await_api_server(cluster)
+    for _ in range(_TRIES_MAX):
+        _start_anew(cluster)
+        if not cluster.programs.identity("kwok") or do_pods_run(cluster, within_s=_A_POD_TAKES_S):
+            return
+        say(f"no pod runs {_A_POD_TAKES_S:g} s after the API server is back; {_last_words(cluster)}")
+    raise RigError("no pod runs after the API server is back", remedy=_last_words(cluster))
+
+
+def _start_anew(cluster: Cluster) -> None:
     for name, start in _LOOK_AGAIN_LATE.items():
         if cluster.programs.identity(name):
             cluster.programs.end(name)
             start(cluster)
-    if cluster.programs.identity("kwok"):
-        await_pods_run(cluster)
+
+
+def _last_words(cluster: Cluster) -> str:
+    return "; ".join(f"{name}: {cluster.programs.last_words(name)}" for name in _LOOK_AGAIN_LATE)
 
 
 def _nft(cluster: Cluster, rules: str) -> None:

@@ -8,6 +8,7 @@ import yaml
 from rig.balancers import balancer_stages
 from rig.binaries import KUBERNETES, binary_path
 from rig.cluster import Cluster
+from rig.errors import WaitedTooLongError
 from rig.kubeconfig import write_for_certificate
 from rig.stages import pod_stages
 from rig.waiting import wait_for
@@ -73,16 +74,22 @@ def await_played_node(cluster: Cluster) -> None:
     wait_for("the played node to be ready", schedulable, deadline_s=60)
 
 
-def await_pods_run(cluster: Cluster) -> None:
-    """Return when controllers, scheduler and node have made a pod ready together."""
+def do_pods_run(cluster: Cluster, *, within_s: float) -> bool:
+    """Whether controllers, scheduler and node make a pod ready together in that time."""
     api, path = cluster.api(), "/apis/apps/v1/namespaces/default/replicasets"
     name = f"rig-proof-{secrets.token_hex(4)}"
     labels = {"app": name}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "proof", "image": "rig.test/proof"}]}}
     spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
     api.create(path, {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": name}, "spec": spec})
-    wait_for("a pod to run", lambda: api.get(f"{path}/{name}")["status"].get("readyReplicas") == 1, deadline_s=120)
-    api.delete(f"{path}/{name}")
+    try:
+        wait_for("a pod", lambda: api.get(f"{path}/{name}")["status"].get("readyReplicas") == 1, deadline_s=within_s)
+    except WaitedTooLongError:
+        return False
+    else:
+        return True
+    finally:
+        api.delete(f"{path}/{name}")
 
 
 def _node() -> dict[str, Any]:
