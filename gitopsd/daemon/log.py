@@ -1,12 +1,15 @@
 """The only place that sets up logging. Constant messages, values as fields, never a variable's value in a traceback.
 
-One JSON line per event on standard error; on a terminal, a line for people.
+One JSON line per event on standard error; on a terminal, a line for people. What libraries say, what Python warns of
+and what ends a thread are events too: nothing else writes there.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -22,6 +25,22 @@ def configure_logging(*, only_errors: bool = False) -> None:
     logger.add(
         sink, level="ERROR" if only_errors else "INFO", diagnose=False, backtrace=False, catch=True, format="{message}"
     )
+    logging.basicConfig(handlers=[_FromLibraries(logging.WARNING)], level=logging.WARNING, force=True)
+    logging.captureWarnings(capture=True)
+    threading.excepthook = _thread_ended
+
+
+class _FromLibraries(logging.Handler):
+    """Makes an event of what a library says."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = logger.bind(library=record.name, said=record.getMessage()).opt(exception=record.exc_info)
+        said.log("ERROR" if record.levelno >= logging.ERROR else "WARNING", "a library says")
+
+
+def _thread_ended(ended: threading.ExceptHookArgs) -> None:
+    name = ended.thread.name if ended.thread else ""
+    logger.bind(thread=name).opt(exception=ended.exc_value or True).error("a bug of ours ended a thread")
 
 
 def _as_json(message: Message) -> None:
