@@ -107,7 +107,10 @@ def _let_all_look_again(cluster: Cluster) -> None:
         if not cluster.programs.identity("kwok") or do_pods_run(cluster, within_s=_A_POD_TAKES_S):
             return
         say(f"no pod runs {_A_POD_TAKES_S:g} s after the API server is back; {_last_words(cluster)}")
-    raise RigError("no pod runs after the API server is back", remedy=_last_words(cluster))
+    raise RigError(
+        f"No pod runs after the API server is back: {_last_words(cluster)}",
+        remedy="The cause may be in these words; then bring the cluster up again.",
+    )
 
 
 def _start_anew(cluster: Cluster) -> None:

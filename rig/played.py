@@ -14,7 +14,7 @@ from rig.stages import pod_stages
 from rig.waiting import wait_for
 
 NODE = "rig-node"
-_LEASE_S = 40
+NODE_LEASE_S = 40
 _LEASE = f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{NODE}"
 _PLAYED = {"kwok.x-k8s.io/node": "fake"}
 _ROOM = {"cpu": "64", "memory": "256Gi", "ephemeral-storage": "1Ti", "pods": "5000"}
@@ -54,7 +54,7 @@ def start_kwok(cluster: Cluster) -> None:
         f"--config={stages}",
         "--manage-all-nodes=false",
         f"--manage-nodes-with-annotation-selector={key}={value}",
-        f"--node-lease-duration-seconds={_LEASE_S}",
+        f"--node-lease-duration-seconds={NODE_LEASE_S}",
         "--cidr=10.244.0.1/16",
     )
     cluster.programs.start("kwok", command)

@@ -120,7 +120,7 @@ def released(before: Record, after: Record) -> str:
 
 def not_held(record: Record, name: str) -> Problem:
     """Say that nobody could tell what to hold, and what works without Git."""
-    back = f", gitopsd rollback {name} (goes back to what was kept before)" if _older(record) else ""
+    back = f", gitopsd rollback {name} (goes back to what was kept before)" if record.older else ""
     return Problem(
         code="HOLD_UNKNOWN",
         stage=Stage.RECORD,
@@ -179,16 +179,9 @@ def _after_release(lifted: set[str], after: Record) -> str:
     return "if Git still wants it, it is tried again at the next pass; if not, nothing changes"
 
 
-def _older(record: Record) -> str:
-    """Return the digest that was kept before what runs, and that nobody holds; empty = there is none."""
-    usable = (kept.digest for kept in record.kept if kept.digest not in (record.current, *record.held))
-    return next(usable, "")
-
-
 def _before(record: Record) -> str:
-    older = _older(record)
-    if older:
-        return older
+    if record.older:
+        return record.older.digest
     others = (kept.digest for kept in record.kept if kept.digest != record.current)
     held = next((record.held[digest] for digest in others if digest in record.held), None)
     if held:

@@ -135,7 +135,7 @@ def _after_failure(rollout: Rollout, plan: Plan, verdict: Verdict) -> Decision:
     """
     if not plan.changes and not plan.rejections and not plan.waiting and verdict.outcome is Outcome.HEALTHY:
         return Keep()
-    goes_on = rollout.trigger is not Trigger.COMMIT and not plan.rejections
+    goes_on = rollout.trigger is not Trigger.COMMIT and not plan.rejections and not plan.conflicts
     due = tuple(change for change in plan.changes if (_was_well(change) if change.cause is Cause.DRIFT else goes_on))
     if due:
         return Apply(due)

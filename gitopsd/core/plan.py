@@ -67,8 +67,8 @@ class Prune:
 class Plan:
     """All of it, in the order in which it would go.
 
-    ``changes`` wait for nothing but each other; ``waiting`` are those behind a closed gate, in words; ``pending`` are
-    the objects of both, and what each waits for (empty = nothing): whatever ails them is not this digest's doing yet.
+    ``changes`` wait for nothing but each other; ``pending`` are their objects and those behind a closed gate, with what
+    each waits for (empty = nothing): whatever ails them is not this digest's doing yet.
     ``apart`` are objects whose health says nothing about this digest: done, and never run again.
     ``rejections`` make the digest impossible; ``conflicts`` need a person or another environment; ``fighting`` are
     objects that somebody else keeps changing. ``prunes`` come after keep; ``kept_back`` says why a leftover is not
@@ -79,7 +79,6 @@ class Plan:
     digest: str
     revision: Revision
     changes: tuple[Change, ...] = ()
-    waiting: tuple[str, ...] = ()
     pending: Mapping[ObjectRef, str] = field(default_factory=dict)
     apart: frozenset[ObjectRef] = frozenset()
     rejections: tuple[Problem, ...] = ()
@@ -91,3 +90,8 @@ class Plan:
     learned: Mapping[ObjectRef, Item] = field(default_factory=dict)
     forgotten: frozenset[ObjectRef] = frozenset()
     unchanged_count: int = 0
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The objects behind a closed gate, in words."""
+        return tuple(f"{ref} waits: {awaited}" for ref, awaited in self.pending.items() if awaited)

@@ -310,7 +310,6 @@ def _collect(planner: _Planner, desired: Desired, live: Live, steps: Sequence[tu
         digest=desired.digest,
         revision=desired.revision,
         changes=tuple(_of(steps, Change)),
-        waiting=tuple(f"{manifest.ref} waits: {step.why}" for manifest, step in steps if isinstance(step, _Waiting)),
         pending={manifest.ref: _awaited(step) for manifest, step in steps if isinstance(step, Change | _Waiting)},
         apart=frozenset(manifest.ref for manifest, step in steps if _is_apart(step)),
         rejections=tuple(step.problem for step in _of(steps, _Rejected)),

@@ -171,6 +171,11 @@ class Record:
         """The newest kept digest that nobody refuses: where a failed commit goes back to."""
         return next((kept for kept in self.kept if kept.digest not in self.held), None)
 
+    @property
+    def older(self) -> Kept | None:
+        """The newest kept digest, other than what runs, that nobody refuses: where a rollback goes."""
+        return next((kept for kept in self.kept if kept.digest not in (self.current, *self.held)), None)
+
     def rollout_of(self, digest: str) -> Rollout | None:
         """Return the rollout under way, when it is this digest's."""
         return self.rollout if self.rollout and self.rollout.digest == digest else None

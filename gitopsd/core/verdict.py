@@ -158,8 +158,8 @@ def baseline(desired: Desired, live: Live, now: datetime) -> Baseline:
 
 def _findings(desired: Desired, live: Live, pending: Mapping[ObjectRef, str]) -> Iterable[Finding]:
     for manifest in managed(desired.manifests):
-        is_pending = manifest.ref in pending
-        health = _unwritten(pending[manifest.ref]) if is_pending else _health(live.sights[manifest.ref])
+        awaited = pending.get(manifest.ref)
+        health = _health(live.sights[manifest.ref]) if awaited is None else _unwritten(awaited)
         if not is_good(health) and not intents_of(manifest).health_ignore:
             yield Finding(manifest.ref, health)
 

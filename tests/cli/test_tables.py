@@ -33,7 +33,7 @@ from tests.core.views import (
     unseen,
     whole,
 )
-from tests.make import found, manifest, sight
+from tests.make import found, manifest, ref, sight
 
 
 def named(view, name):
@@ -127,7 +127,7 @@ PLAN = Plan(
             body={"data": {"password": "aHVudGVyMg=="}},
         ),
     ),
-    waiting=("Widget shop/w waits: for CustomResourceDefinition widgets.example.com",),
+    pending={ref("Widget", "w"): "for CustomResourceDefinition widgets.example.com"},
     conflicts=(
         Problem(
             code="ADOPTION_REFUSED",

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -49,6 +49,20 @@ class HastyClock:
         return (time.monotonic() - self._began) * self._factor
 
 
+@contextmanager
+def running(daemon: Daemon) -> Iterator[Daemon]:
+    """Let it run, in this process, for as long as the block lasts."""
+    stop = threading.Event()
+    thread = threading.Thread(target=lambda: daemon.run_until(stop), daemon=True)
+    thread.start()
+    try:
+        yield daemon
+    finally:
+        stop.set()
+        thread.join(30)
+        assert not thread.is_alive(), "the daemon did not stop in time"
+
+
 @dataclass
 class Stage:
     """One environment, ``staging``, in one namespace of a real cluster. ``others`` are further ones, by name.
@@ -68,7 +82,6 @@ class Stage:
     bounds: str | None = None
     more_sources: str = ""
     more_environments: str = ""
-    running: list[Daemon] = field(default_factory=list)
     road: Callable[..., Transport] = Transport
 
     @property
@@ -129,15 +142,8 @@ class Stage:
     @contextmanager
     def daemon(self) -> Iterator[Daemon]:
         """A daemon that runs for as long as the test needs it, in this process."""
-        daemon, stop = Daemon(self.house()), threading.Event()
-        thread = threading.Thread(target=lambda: daemon.run_until(stop), daemon=True)
-        thread.start()
-        try:
+        with running(Daemon(self.house())) as daemon:
             yield daemon
-        finally:
-            stop.set()
-            thread.join(30)
-            assert not thread.is_alive(), "the daemon did not stop in time"
 
     @contextmanager
     def process(self, **environ: str) -> Iterator[subprocess.Popen[bytes]]:

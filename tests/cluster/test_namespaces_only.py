@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from tests.chart.charting import CHART, NAMESPACES, named, of_kind, rendered
 from tests.chart.test_on_an_api_server import Asked as Right
 from tests.chart.test_on_an_api_server import applied, may
 from tests.cluster.oracles import container
-from tests.cluster.stage import SOAKLESS, HastyClock, Stage, configmap, deployment, phase_is, shown, until
+from tests.cluster.stage import SOAKLESS, HastyClock, Stage, configmap, deployment, phase_is, running, shown, until
 from tests.fakes.clock import FakeClock
 
 pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
@@ -98,15 +97,8 @@ class Tenant:
         config["server"] |= {"host": "127.0.0.1", "port": 0}
         file = self.stage.folder / "config.yaml"
         file.write_text(yaml.safe_dump(config))
-        daemon, stop = Daemon(wire(load_config(file), HastyClock(factor))), threading.Event()
-        thread = threading.Thread(target=lambda: daemon.run_until(stop), daemon=True)
-        thread.start()
-        try:
+        with running(Daemon(wire(load_config(file), HastyClock(factor)))) as daemon:
             yield daemon
-        finally:
-            stop.set()
-            thread.join(30)
-            assert not thread.is_alive(), "the daemon did not stop in time"
 
     def requests(self, begin: int) -> list[Request]:
         """What gitopsd asked, as itself or as another."""

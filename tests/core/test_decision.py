@@ -47,6 +47,7 @@ CHANGED = plan(changes=(change(),))
 PRUNABLE = plan(prunes=(Prune(ref("Deployment", "old"), "u"),))
 STUCK = Stuck(ref=ref("Pod", "db-1"), uid="u", resource_version="7", owner=ref("StatefulSet", "db"), owner_uid="v")
 HELD_UP = plan(stuck=(STUCK,))
+GATED = plan(pending={WEB.ref: "for x"})
 BLOCKED = plan(rejections=(REFUSAL,))
 RESTING = record(rolling=False)
 
@@ -71,7 +72,7 @@ RESTING = record(rolling=False)
         pytest.param(
             ask(HELD_UP, FAILED, record(kept=())), Halt("no image"), id="failed, and a pod is in the way: it stays"
         ),
-        pytest.param(ask(plan(waiting=("x waits",)), HEALTHY), Watch("x waits"), id="behind a gate: watch"),
+        pytest.param(ask(GATED, HEALTHY), Watch(f"{WEB.ref} waits: for x"), id="behind a gate: watch"),
         pytest.param(ask(plan(), HEALTHY), Keep(), id="healthy: keep"),
         pytest.param(ask(PRUNABLE, HEALTHY, RESTING), Keep(), id="leftovers of a kept digest go"),
         pytest.param(ask(plan(), FAILED), Revert("no image", "old"), id="failed: revert to the last kept"),
@@ -165,5 +166,6 @@ def test_a_failed_revert_writes_what_was_barred_as_soon_as_it_may():
     failed = after_failure(trigger=Trigger.REVERT)
 
     assert ask(plan(changes=(back, broken)), FAILED, failed, trigger=Trigger.REVERT) == Apply((back,))
-    refused = plan(changes=(back, broken), rejections=(REFUSAL,))
-    assert isinstance(ask(refused, FAILED, failed, trigger=Trigger.REVERT), Held)
+    for stop in ({"rejections": (REFUSAL,)}, {"conflicts": (REFUSAL,)}):
+        stopped = plan(changes=(back, broken), **stop)
+        assert isinstance(ask(stopped, FAILED, failed, trigger=Trigger.REVERT), Held)

@@ -15,7 +15,7 @@ from gitopsd.core.record import Entry, Hold, Kept, Outcome, Record, Suspension, 
 from gitopsd.core.status.overview import DaemonView, EnvironmentView, SourceView, View
 from gitopsd.core.target import Target
 from gitopsd.core.verdict import examine, judge
-from tests.make import BROKEN, CURRENT, NOON, ROLLING, desired, inventory, live, manifest, rollout, sight
+from tests.make import BROKEN, CURRENT, NOON, ROLLING, desired, inventory, live, manifest, ref, rollout, sight
 
 ENVIRONMENT = Environment(name="production/web", source="git", path="environments/production/web")
 GOOD = Revision(ref="main", commit="a" * 40, subject="Start", author="Ada", committed_at=NOON - timedelta(minutes=1))
@@ -25,6 +25,7 @@ WEB = manifest("Deployment", "web")
 GOOD_SET = replace(desired(WEB, digest="1" * 64), revision=GOOD)
 BAD_SET = replace(desired(WEB, digest="2" * 64), revision=BAD)
 NEW = manifest("ConfigMap", "new")
+MAPS = (ref("ConfigMap", "a"), ref("ConfigMap", "b"))
 WIDER_SET = replace(desired(WEB, NEW, digest="4" * 64), revision=BAD)
 LATER = NOON + timedelta(minutes=2)
 
@@ -224,7 +225,7 @@ CASES = {
             replace(PUT_BACK, rollout=replace(rollout(WEB.ref, digest=GOOD_SET.digest), trigger=Trigger.REVERT)),
             Watch(""), ROLLING, at=GOOD_SET,
             plan=Plan(
-                digest=GOOD_SET.digest, revision=GOOD, waiting=("ConfigMap shop/a waits: a reason", "and another"))),
+                digest=GOOD_SET.digest, revision=GOOD, pending={MAPS[0]: "a reason", MAPS[1]: "another"})),
         "Reverting", "OutOfSync", "Progressing", "False", "Progressing"),
     "it was put back": (REVERTED, "Reverted", "OutOfSync", "Healthy", "False", "RolledBack"),
     "a person went back": (
@@ -248,7 +249,7 @@ CASES = {
                 PUT_BACK, rollout=FAILED_BACK, history=(FAILED_BACK_ENTRY, *PUT_BACK.history[1:]),
                 kept=(KEPT, replace(KEPT, digest="5" * 64))),
             Held((failure_of(FAILED_BACK),)), BROKEN, at=GOOD_SET,
-            plan=Plan(digest=GOOD_SET.digest, revision=GOOD, waiting=("ConfigMap shop/a waits: a webhook is away",))),
+            plan=Plan(digest=GOOD_SET.digest, revision=GOOD, pending={MAPS[0]: "a webhook is away"})),
         "Failed", "OutOfSync", "Degraded", "False", "RollbackFailed"),
     "it was put back, and Git is silent": (
         seen(BAD_SET, PUT_BACK, Rest(), at=GOOD_SET, stale=GIT_DOWN),

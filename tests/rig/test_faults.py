@@ -7,12 +7,11 @@ import pytest
 from rig.api import Api
 from rig.audit import AuditLog
 from rig.faults import crash_and_restart, crashed, delayed, paused
+from rig.played import NODE_LEASE_S
 from rig.pytest_plugin import TestCluster
 from tests.rig.worlds import create_configmap
 
 pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
-
-A_LEASE_OF_A_NODE_S = 40
 
 
 def test_a_killed_api_server_comes_back_with_its_objects(api_cluster: TestCluster, api_namespace: str) -> None:
@@ -41,7 +40,7 @@ def test_after_a_crash_nobody_who_runs_pods_waits_to_look_again(cluster: TestClu
     before = {name: programs.identity(name) for name in ("kube-controller-manager", "kube-scheduler", "kwok", "etcd")}
     began = time.monotonic()
     crash_and_restart(cluster.powers())
-    assert time.monotonic() - began < A_LEASE_OF_A_NODE_S
+    assert time.monotonic() - began < NODE_LEASE_S
     anew = {name for name, identity in before.items() if programs.identity(name) != identity}
     assert anew == {"kube-controller-manager", "kube-scheduler", "kwok"}
 

@@ -225,8 +225,7 @@ def _how_far(left: Sequence[str] | None, there: str) -> str:
 
 
 def _after_a_failed_way_back(record: Record, name: str, left: Sequence[str] | None) -> str:
-    older = any(kept.digest not in (record.current, *record.held) for kept in record.kept)
-    further = f", or go further back with: gitopsd rollback {name}" if older else ""
+    further = f", or go further back with: gitopsd rollback {name}" if record.older else ""
     if left:
         return f"what is barred is written as soon as it may be: look at what bars it; or commit a fix{further}"
     return f"going back did not help and is not tried again: look at the object named here; commit a fix{further}"
