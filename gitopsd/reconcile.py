@@ -44,7 +44,7 @@ def pursue(environment: Environment, git: Git, record: Record, ports: Ports) -> 
             claim(environment, git, record.inventory, ports)
             return Pass(git=git, look=None, decision=_staying(because), record=record)
         case Lost():
-            raise git.rejected or git.stale or _nothing_known(environment)
+            raise git.barred or git.stale or _nothing_known(environment)
         case Target() as target:
             if target.is_newer_than(record):
                 return take_up(environment, target, git, record, ports)
@@ -59,9 +59,11 @@ def take_up(environment: Environment, newer: Target, git: Git, record: Record, p
         ahead = consider(environment, newer, git, record, ports)
     except RenderError as rejected:
         return pursue(environment, replace(git, desired=None, rejected=rejected), record, ports)
-    except ClusterError:
-        see_to_what_runs(environment, newer, record, ports)
-        raise
+    except ClusterError as unseen:
+        step, record = see_to_what_runs(environment, newer, record, ports)
+        if step is None:
+            raise
+        return Pass(git=replace(git, unseen=unseen), look=step.look, decision=step.decision, record=record)
     if isinstance(ahead.decision, Apply):
         return _done(environment, ahead, git, record, ports)
     step, record = see_to_what_runs(environment, ahead.look.target, record, ports)
@@ -103,7 +105,6 @@ def ask_git(environment: Environment, record: Record, ports: Ports) -> Git:
     """Ask what the environment should be. Silence is an answer, and so is a commit that cannot be.
 
     Raises:
-        ClusterError: the API server could not say which kinds it serves.
         PlanRefused: a set that is never the same was begun, and is not as it was kept.
     """
     try:
@@ -115,6 +116,8 @@ def ask_git(environment: Environment, record: Record, ports: Ports) -> Git:
         return Git(stale=silence)
     except RenderError as rejected:
         return Git(wanted=wanted, stale=wanted.stale, rejected=rejected)
+    except ClusterError as unseen:
+        return Git(wanted=wanted, stale=wanted.stale, unseen=unseen)
     return Git(wanted=wanted, desired=as_begun(environment, desired, record, ports), stale=wanted.stale)
 
 

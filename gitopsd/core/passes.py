@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gitopsd.core.decision import Decision
-from gitopsd.core.errors import RenderError, SourceError
+from gitopsd.core.errors import ClusterError, RenderError, SourceError
 from gitopsd.core.model import Desired, Live, Wanted
 from gitopsd.core.plan import Plan
 from gitopsd.core.record import Record
@@ -18,13 +18,20 @@ from gitopsd.core.verdict import Examined, Verdict
 class Git:
     """What Git says this time.
 
-    ``stale`` is why it could not be asked, or why the answer may be old; ``rejected`` why what it says cannot be.
+    ``stale`` is why it could not be asked, or why the answer may be old; ``rejected`` why what it says cannot be;
+    ``unseen`` why the cluster could not say whether it can be.
     """
 
     wanted: Wanted | None = None
     desired: Desired | None = None
     stale: SourceError | None = None
     rejected: RenderError | None = None
+    unseen: ClusterError | None = None
+
+    @property
+    def barred(self) -> RenderError | ClusterError | None:
+        """Why nothing can be said of the newest commit, although of what runs it may."""
+        return self.rejected or self.unseen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

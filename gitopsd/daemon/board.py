@@ -37,7 +37,7 @@ class Board:
 
     def saw(self, name: str, latest: Pass) -> None:
         """Show a pass that came to a decision; what was wrong before is forgotten, unless the commit still is."""
-        if latest.git.rejected:
+        if latest.git.barred:
             self._put(name, lambda view: replace(view, latest=latest))
             return
         self._put(

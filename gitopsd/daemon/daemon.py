@@ -144,11 +144,13 @@ class Daemon:
         try:
             record = self._house.store.load(environment)
             git = ask_git(environment, record, self._house.ports)
+            if git.unseen:
+                return git.unseen
             # A plan shows what would be done if nobody had paused it.
             choice = choose_target(git.desired, replace(record, suspended=None), proven=git.stale is None)
             if isinstance(choice, Target):
                 return Prospect(git=git, look=look_at(environment, choice, git, record, self._house.ports))
-            return git.stale or git.rejected or ClusterError(_nowhere(environment))
+            return git.stale or git.barred or ClusterError(_nowhere(environment))
         except GitopsdError as error:
             return error
 

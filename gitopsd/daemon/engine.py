@@ -221,13 +221,14 @@ class Engine:
     def _did(self, name: str, latest: Pass) -> float:
         before = self.board.environments[name]
         self.board.saw(name, latest)
-        if latest.git.rejected:
-            self._show(name, latest.git.rejected.problems, latest.git.rejected)
+        barred, unseen = latest.git.barred, latest.git.unseen
+        count = self._show(name, barred.problems, barred) if barred else 0
         self.house.claims.settled(name, is_ready=isinstance(latest.decision, Rest) and _is_followed(latest))
         log_news(before, self.board.environments[name])
         if self.house.claims.take_news() or not isinstance(latest.decision, Rest | Held | Watch):
             self._wake_who_waits_for_others()
-        return self._next_look_s(latest.decision, self.environments[name])
+        look_s = self._next_look_s(latest.decision, self.environments[name])
+        return min(look_s, self._retry_s(name, unseen, count)) if unseen else look_s
 
     def _wake_who_waits_for_others(self) -> None:
         for name, view in self.board.environments.items():
@@ -250,7 +251,9 @@ class Engine:
 
     def _could_not(self, name: str, problems: tuple[Problem, ...], error: Exception) -> float:
         self.house.claims.settled(name, is_ready=False)
-        count = self._show(name, problems, error)
+        return self._retry_s(name, error, self._show(name, problems, error))
+
+    def _retry_s(self, name: str, error: Exception, count: int) -> float:
         if isinstance(error, Superseded):
             return RETRY_MIN_S
         if not getattr(error, "retry", False):

@@ -23,9 +23,10 @@ def is_settled(view: View, expected: Collection[str] | None) -> bool:
 
 def _is_over(view: EnvironmentView, everyone: Collection[EnvironmentView]) -> bool:
     if view.problems:
-        # While a commit is rejected, what runs may still be on its way back.
-        is_moving = view.latest is not None and not isinstance(view.latest.decision, Rest | Held)
-        return (view.problem_class in _FINAL and not is_moving) or view.problem_count >= TRIES_MAX
+        # While a newer commit cannot begin, what runs may still be on its way back.
+        latest = view.latest if view.looked else None
+        is_moving = latest is not None and not isinstance(latest.decision, Rest | Held)
+        return not is_moving and (view.problem_class in _FINAL or view.problem_count >= TRIES_MAX)
     if view.latest is None or not isinstance(view.latest.decision, Rest | Held):
         return False
     newest = view.latest.newest

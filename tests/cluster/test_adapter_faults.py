@@ -14,6 +14,7 @@ from rig.accounts import Account, account_kubeconfig, allow_everywhere, create_a
 from rig.faults import crashed, delayed, paused
 from rig.waiting import wait_for
 from tests.cluster.adapter_world import StillClock, desired, manifest
+from tests.cluster.dead_group import dead_group
 
 pytestmark = [pytest.mark.cluster, pytest.mark.rig_power]
 
@@ -144,28 +145,10 @@ def test_a_leftover_that_may_not_be_read_is_unsure(on_api, api_cluster, tmp_path
 
 
 def test_an_aggregated_group_that_is_down_makes_only_itself_unsure(on_api):
-    group = f"{on_api.namespace}.example.com"
-    path = "/apis/apiregistration.k8s.io/v1/apiservices"
-    service = {
-        "apiVersion": "apiregistration.k8s.io/v1",
-        "kind": "APIService",
-        "metadata": {"name": f"v1.{group}"},
-        "spec": {
-            "group": group,
-            "version": "v1",
-            "groupPriorityMinimum": 100,
-            "versionPriority": 100,
-            "insecureSkipTLSVerify": True,
-            "service": {"name": "nowhere", "namespace": on_api.namespace, "port": 443},
-        },
-    }
-    on_api.api.create(path, service)
-    try:
-        gadget = on_api.named(f"{group}/v1", "Gadget", "one")
+    with dead_group(on_api.api, on_api.namespace) as version:
+        gadget = on_api.named(version, "Gadget", "one")
         wait_for("the group to be unsure", lambda: _is_unsure(on_api.restarted(), gadget))
         assert isinstance(on_api.sight(on_api.config_map()).preview, Accepted)
-    finally:
-        on_api.api.delete(f"{path}/v1.{group}")
 
 
 def _fails(world, body):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gitopsd.core.decision import Apply, Decision, Held, Keep, Rest, Watch, failure_of
-from gitopsd.core.errors import Problem, RenderError, SourceError, Stage
+from gitopsd.core.errors import ClusterError, Problem, RenderError, SourceError, Stage
 from gitopsd.core.model import Desired, Environment, Live, Revision, Wanted
 from gitopsd.core.passes import Git, Look, Pass, Step
 from gitopsd.core.plan import Plan
@@ -27,6 +27,7 @@ BAD_SET = replace(desired(WEB, digest="2" * 64), revision=BAD)
 NEW = manifest("ConfigMap", "new")
 MAPS = (ref("ConfigMap", "a"), ref("ConfigMap", "b"))
 WIDER_SET = replace(desired(WEB, NEW, digest="4" * 64), revision=BAD)
+NEWEST_SET = replace(WIDER_SET, revision=replace(BAD, commit="c" * 40))
 LATER = NOON + timedelta(minutes=2)
 
 WHY = "Deployment shop/web: 0/3 ready; image not found"
@@ -37,6 +38,9 @@ GIT_DOWN = SourceError(
     Problem(code="GIT_UNREACHABLE", stage=Stage.FETCH, message="git.example.com gave no answer", hint="look at it")
 )
 API_DOWN = Problem(code="CLUSTER_UNREACHABLE", stage=Stage.PLAN, message="no answer", hint="look at the API server")
+FORBIDDEN = Problem(
+    code="CLUSTER_FORBIDDEN", stage=Stage.PLAN, message="shop-deployer may not get ingresses", hint="give it the right"
+)
 TAB = Problem(
     code="YAML_TAB", stage=Stage.RENDER, message="a tab indents", hint="use spaces", file="staging/web.yaml", line=12
 )
@@ -142,6 +146,12 @@ def unread(view: EnvironmentView) -> EnvironmentView:
     """The same, but the pass found the newest commit to be one that nobody can read."""
     git = Git(wanted=Wanted(revision=UNREADABLE, tree="tree"), rejected=RenderError(TAB))
     return failing(replace(view, latest=replace(view.latest, git=git)), TAB, "RenderError")
+
+
+def unsure(view: EnvironmentView, count: int = 3) -> EnvironmentView:
+    """The same, but the pass could not tell whether the newest commit can begin."""
+    latest = replace(view.latest, git=Git(desired=NEWEST_SET, unseen=ClusterError(FORBIDDEN)))
+    return failing(replace(view, latest=latest), FORBIDDEN, "ClusterError", count)
 
 
 def whole(*environments: EnvironmentView, serial: int = 7, **more) -> View:
@@ -261,6 +271,18 @@ CASES = {
     "a person paused it, and the newest commit cannot be read": (
         unread(stayed(replace(AT_GOOD, suspended=SUSPENSION), Rest(SUSPENSION))),
         "Suspended", "OutOfSync", "Unknown", "Unknown", "Suspended"),
+    "it was put back, and the newest commit cannot be looked at": (
+        unsure(REVERTED), "Failed", "OutOfSync", "Healthy", "False", "ReconciliationFailed"),
+    "a commit is kept, and one call about a newer one failed": (
+        unsure(READY, 1), "Ready", "OutOfSync", "Healthy", "True", "ReconciliationSucceeded"),
+    "a commit is not healthy yet, and a newer one cannot be looked at": (
+        unsure(ROLLED_OUT), "Verifying", "OutOfSync", "Progressing", "False", "Progressing"),
+    "the way back failed, and the newest commit cannot be looked at": (
+        unsure(seen(
+            BAD_SET,
+            replace(PUT_BACK, rollout=FAILED_BACK, history=(FAILED_BACK_ENTRY, *PUT_BACK.history[1:])),
+            Held((failure_of(FAILED_BACK),)), BROKEN, at=GOOD_SET)),
+        "Failed", "OutOfSync", "Degraded", "False", "ReconciliationFailed"),
     "the server refuses the commit before any write": (
         REFUSED, "Failed", "OutOfSync", "Healthy", "False", "ReconciliationFailed"),
     "the server refuses the commit, and what runs fails by now": (

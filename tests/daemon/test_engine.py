@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ from gitopsd.core.status.view import SourceView
 from gitopsd.daemon.claims import LocalClaims
 from gitopsd.daemon.engine import RETRY_MAX_S, RETRY_MIN_S, Engine
 from gitopsd.daemon.meter import StageTimes
+from tests.core.views import READY, unsure
 from tests.fakes.clock import FakeClock
 
 NO = Problem(code="NO", stage=Stage.APPLY, message="no")
@@ -60,6 +62,25 @@ def engine():
 )
 def test_after_a_pass_that_could_not_know_it_is_looked_again(engine, error, seconds):
     assert engine._could_not("web", (NO,), error) == seconds
+
+
+@pytest.mark.parametrize(
+    ("retry", "seconds"), [(True, (RETRY_MIN_S, 2 * RETRY_MIN_S, 4 * RETRY_MIN_S)), (False, (RETRY_MAX_S,) * 3)]
+)
+def test_while_nobody_can_look_at_a_newer_commit_it_is_looked_again_as_soon(engine, retry, seconds):
+    latest = unsure(READY).latest
+    latest = replace(latest, git=replace(latest.git, unseen=ClusterError(NO, retry=retry)))
+
+    assert tuple(engine._did("web", latest) for _ in seconds) == seconds
+    view = engine.board.environments["web"]
+    assert (view.problems, view.problem_count, view.looked) == ((NO,), 3, True)
+
+
+def test_once_a_newer_commit_can_be_looked_at_nothing_is_wrong(engine):
+    engine._did("web", unsure(READY).latest)
+    engine._did("web", READY.latest)
+
+    assert engine.board.environments["web"].problems == ()
 
 
 def test_what_a_standby_fetched_is_nothing_to_begin_a_term_with(engine):

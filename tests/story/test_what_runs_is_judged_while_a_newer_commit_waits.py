@@ -136,8 +136,10 @@ def test_it_is_put_back_even_while_nobody_can_say_whether_the_newer_one_could_be
         world.pass_once()
         world.clock.advance(seconds=5)
 
+    view = seen(world)
     assert world.images() == {"web": "good-0"}
-    assert isinstance(world.silence, ClusterError)
+    assert isinstance(view.latest.git.unseen, ClusterError)
+    assert view.known.held
 
 
 def test_people_see_what_happens_and_what_the_newer_commit_waits_for():

@@ -124,7 +124,8 @@ class World:
             self.silence = silence
             return None
         self.decisions.append(self.latest.decision)
-        return self.latest.decision
+        self.silence = self.latest.git.unseen or self.silence
+        return None if self.latest.git.unseen else self.latest.decision
 
     def crash(self) -> None:
         """The process dies: what was in its memory is lost, what is stored stays."""

@@ -107,7 +107,7 @@ def problems(view: EnvironmentView) -> tuple[Problem, ...]:
 
 def in_the_way(view: EnvironmentView) -> tuple[Problem, ...]:
     """Return why a newer commit than the one that runs cannot begin."""
-    if view.problem_class == "RenderError":
+    if view.problem_class == "RenderError" or (view.looked and view.problems):
         return view.problems
     waiting = view.latest.waiting if view.latest and view.looked else None
     return waiting.decision.problems if waiting and isinstance(waiting.decision, Held) else ()

@@ -14,7 +14,7 @@ def hold_in_force(view: EnvironmentView) -> Hold | None:
     record, latest = view.known, view.latest
     if record is None:
         return None
-    if latest and latest.git.desired and (latest.only_waits or not latest.waiting):
+    if latest and latest.git.desired and not latest.git.unseen and (latest.only_waits or not latest.waiting):
         return record.held.get(latest.git.desired.digest)
     return hold_that_led_here(record)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gitopsd.core.decision import Watch
 from gitopsd.core.errors import Problem
+from gitopsd.core.passes import Pass
 from gitopsd.core.record import GITOPSD, Hold, Record
 from gitopsd.core.status.facts import (
     around,
@@ -188,8 +189,13 @@ def _rejected(view: EnvironmentView) -> str:
         return ""
     waiting = view.latest.waiting if view.latest else None
     revision = waiting.look.desired.revision if waiting else wanted(view)[0]
-    verb = "cannot begin" if waiting and not waiting.look.plan.rejections else "is rejected"
-    return f"{short(revision) if revision else 'the newest commit'} {verb}: {_counted(found)}"
+    return f"{short(revision) if revision else 'the newest commit'} {_barred(view.latest)}: {_counted(found)}"
+
+
+def _barred(latest: Pass | None) -> str:
+    if latest and latest.git.unseen:
+        return "cannot be looked at"
+    return "cannot begin" if latest and latest.waiting and not latest.waiting.look.plan.rejections else "is rejected"
 
 
 def _waits(view: EnvironmentView) -> str:

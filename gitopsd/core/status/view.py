@@ -64,9 +64,8 @@ class EnvironmentView:
     @property
     def looked(self) -> bool:
         """Whether the last pass came to an end, so that what it saw is how things are. A bad commit stops none."""
-        return not self.problems or (
-            self.problem_class == "RenderError" and self.latest is not None and self.latest.git.rejected is not None
-        )
+        barred = self.latest.git.barred if self.latest else None
+        return not self.problems or (barred is not None and barred.problems == self.problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,7 +81,7 @@ def sync(view: EnvironmentView) -> Sync:
     """Compare with Git; not knowing is a word of its own."""
     if view.problem_class == "RenderError":
         return Sync.OUT_OF_SYNC
-    if view.problems or view.latest is None or view.latest.git.stale or view.latest.git.desired is None:
+    if not view.looked or view.latest is None or view.latest.git.stale or view.latest.git.desired is None:
         return Sync.UNKNOWN
     latest = view.latest
     wanted = view.latest.git.desired.digest
@@ -96,7 +96,7 @@ def sync(view: EnvironmentView) -> Sync:
 def health(view: EnvironmentView) -> Word:
     """Take the objects that run together; the worst one names the whole. What never began is neither well nor not."""
     look = view.latest.look if view.latest else None
-    if look is None or view.problem_class in _UNREACHED:
+    if look is None or (view.problem_class in _UNREACHED and not view.looked):
         return Word.UNKNOWN
     found = {finding.health.status for finding in look.verdict.findings}
     worst = next((status for status in _WORST_FIRST if status in found), None)
@@ -151,8 +151,10 @@ def _is_stopped(view: EnvironmentView, record: Record | None) -> bool:
 
 def _may_pass(view: EnvironmentView, record: Record | None) -> bool:
     """Whether the trouble is such that the environment is still on its way."""
-    if view.looked:
-        return view.latest is not None and not isinstance(view.latest.decision, Rest | Held)
+    latest = view.latest if view.looked else None
+    if latest:
+        is_blip = latest.git.unseen is not None and view.problem_count <= BLIPS_MAX
+        return is_blip or not isinstance(latest.decision, Rest | Held)
     if view.problem_class not in _MAY_PASS or record is None or not record.current:
         return False
     return view.problem_count <= BLIPS_MAX or record.rollout is not None
