@@ -119,7 +119,9 @@ def _suspended(view: EnvironmentView) -> str:
         return _also(view, f"{refusal}; nothing was kept to go back to; lift it with: gitopsd release {name}")
     because = f": {pause.reason}" if pause.reason else ""
     what = "stopped by gitopsd" if pause.by == GITOPSD else f"suspended by {pause.by}"
-    return _also(view, f"{what} since {stamp(pause.since)}{because}; go on with: gitopsd resume {name}")
+    # Nobody looks while it is paused: where it was left is all that is known.
+    left = f"left at {_here(view)}{_kept(view)}" if _is_somewhere(view) else "nothing has been applied yet"
+    return _also(view, f"{what} since {stamp(pause.since)}{because}; {left}; go on with: gitopsd resume {name}")
 
 
 _BY_PHASE: Mapping[Phase, Callable[[EnvironmentView], str]] = {
