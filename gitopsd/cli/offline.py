@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from gitopsd import __version__
-from gitopsd.cli.directory import rendered
 from gitopsd.cli.exits import Exit
 from gitopsd.cli.objects import objects_in
 from gitopsd.cli.output import Output, OutputOption, emit, emit_line, emit_names, emit_table, tell
 from gitopsd.core.fields import text
 from gitopsd.core.health import assess_all, public_word
+from gitopsd.core.manifests.directory import Rendered
 from gitopsd.core.manifests.problems import refuse_any
 from gitopsd.core.manifests.validate import Findings, findings_of, rendered_json
 from gitopsd.core.model import Body, Health, Json
@@ -33,7 +33,7 @@ _FOREIGN = "FOREIGN_ANNOTATION_"
 
 def render(directory: DirectoryArgument, age_key_file: AgeKeyOption = None, output: OutputOption = Output.YAML) -> None:
     """Print the objects that a directory renders to; -o json is the canonical form that digests are made of."""
-    found = rendered(directory, age_key_file)
+    found = _rendered(directory, age_key_file)
     refuse_any(found.problems)
     manifests = [written.manifest for written in found.objects]
     if output is Output.JSON:
@@ -52,7 +52,7 @@ def validate(
     directory: DirectoryArgument, age_key_file: AgeKeyOption = None, output: OutputOption = Output.TABLE
 ) -> None:
     """Say everything that is wrong with a directory, and which annotations of other tools act."""
-    found = findings_of(rendered(directory, age_key_file))
+    found = findings_of(_rendered(directory, age_key_file))
     if output in (Output.JSON, Output.YAML):
         emit(_findings_json(found), output)
     elif output is Output.NAME:
@@ -89,6 +89,13 @@ def version(output: OutputOption = Output.TABLE) -> None:
         emit({"name": "gitopsd", "version": __version__}, output)
     else:
         emit_line(f"gitopsd {__version__}")
+
+
+def _rendered(directory: Path, age_key_file: Path | None) -> Rendered:
+    # Renderers, keys and probes take half of a start; who asks for a status does without.
+    from gitopsd.cli.directory import rendered  # noqa: PLC0415
+
+    return rendered(directory, age_key_file)
 
 
 def _findings_json(found: Findings) -> Mapping[str, Json]:
