@@ -148,8 +148,8 @@ class Store(Protocol):
 class Claims(Protocol):
     """Which environment wants which object at this moment, so that a move is a handover and not a delete."""
 
-    def exchange(self, environment: Environment, refs: frozenset[ObjectRef], revision: str) -> Others:
-        """Say what this environment wants at this commit (empty = not known); return what the others want."""
+    def exchange(self, environment: Environment, refs: frozenset[ObjectRef], revision: str | None) -> Others:
+        """Say what this environment wants at this commit, as ``Claim`` has it; return what the others want."""
 
 
 class Probes(Protocol):

@@ -33,7 +33,10 @@ def reconcile(environment: Environment, ports: Ports) -> Pass:
         GitopsdError: something could not be known; nothing was written on account of it.
     """
     record = ports.store.load(environment)
-    return pursue(environment, ask_git(environment, record, ports), record, ports)
+    git = ask_git(environment, record, ports)
+    if git.unseen and not record.is_moving:
+        raise git.unseen
+    return pursue(environment, git, record, ports)
 
 
 def pursue(environment: Environment, git: Git, record: Record, ports: Ports) -> Pass:
@@ -60,6 +63,7 @@ def take_up(environment: Environment, newer: Target, git: Git, record: Record, p
     except RenderError as rejected:
         return pursue(environment, replace(git, desired=None, rejected=rejected), record, ports)
     except ClusterError as unseen:
+        newer = replace(newer, others=claim(environment, git, (), ports))
         step, record = see_to_what_runs(environment, newer, record, ports)
         if step is None:
             raise
@@ -132,7 +136,8 @@ def claim(environment: Environment, git: Git, refs: Iterable[ObjectRef], ports: 
     """Say what the environment wants: these, and what Git wants of it even while something holds it back."""
     of_git = git.desired.manifests if git.desired else ()
     commit = git.wanted.revision.commit if git.wanted and git.desired else ""
-    return ports.claims.exchange(environment, frozenset((*refs, *(manifest.ref for manifest in of_git))), commit)
+    wanted = frozenset((*refs, *(manifest.ref for manifest in of_git)))
+    return ports.claims.exchange(environment, wanted, None if git.barred else commit)
 
 
 def look_at(environment: Environment, target: Target, git: Git, record: Record, ports: Ports) -> Look:

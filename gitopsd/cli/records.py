@@ -216,6 +216,7 @@ def _read(wired: Wired, environment: Environment) -> EnvironmentView:
             environment=environment,
             problems=error.problems,
             problem_class=type(error).__name__,
+            looked=False,
             problem_at=wired.clock.now(),
             problem_count=1,
         )

@@ -133,9 +133,10 @@ def _after_failure(rollout: Rollout, plan: Plan, verdict: Verdict) -> Decision:
 
     What was barred on the way back is written as soon as it may be: half put back is worse than either.
     """
-    if not plan.changes and not plan.rejections and not plan.waiting and verdict.outcome is Outcome.HEALTHY:
+    is_barred = bool(plan.rejections or plan.conflicts)
+    if not plan.changes and not is_barred and not plan.waiting and verdict.outcome is Outcome.HEALTHY:
         return Keep()
-    goes_on = rollout.trigger is not Trigger.COMMIT and not plan.rejections and not plan.conflicts
+    goes_on = rollout.trigger is not Trigger.COMMIT and not is_barred
     due = tuple(change for change in plan.changes if (_was_well(change) if change.cause is Cause.DRIFT else goes_on))
     if due:
         return Apply(due)

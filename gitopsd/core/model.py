@@ -325,11 +325,15 @@ class Live:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What an environment has said that it wants, and of which commit. Who said it first has the smaller ``turn``."""
+    """What an environment has said that it wants. Who said it first has the smaller ``turn``.
+
+    ``revision`` is the commit that it was said of; empty = Git was silent, None = what the newest commit wants besides
+    cannot be said.
+    """
 
     environment: Environment
     refs: frozenset[ObjectRef]
-    revision: str = ""
+    revision: str | None = ""
     turn: int = 0
 
 
@@ -338,7 +342,7 @@ class Others:
     """What the other environments want at this moment; ``claims`` are of the ones that have said so since we started.
 
     ``turn`` is when we said what we want, as theirs are.
-    ``silent`` are the ones that have not said it yet, or of another commit of the same repository.
+    ``silent`` are the ones that have not said it yet or cannot, or said it of another commit of the same repository.
     ``ready`` are the ones that are at what Git wants of them, kept. Each is known by its apply set: an environment of
     another gitopsd may have the same name.
     """
@@ -350,7 +354,8 @@ class Others:
 
     def gave_up(self, ref: ObjectRef, apply_set: str) -> bool:
         """Return whether that environment surely wants the object no more."""
-        return any(one.environment.apply_set == apply_set and ref not in one.refs for one in self.claims)
+        theirs = (one for one in self.claims if one.environment.apply_set == apply_set)
+        return any(one.revision is not None and ref not in one.refs for one in theirs)
 
     def may_still_want(self, ref: ObjectRef, apply_set: str) -> bool:
         """Return whether that environment wants the object, or has yet to say that it does not."""

@@ -172,6 +172,11 @@ class Record:
         return next((kept for kept in self.kept if kept.digest not in self.held), None)
 
     @property
+    def is_moving(self) -> bool:
+        """Whether something was begun that is not kept, or is yet to be put back."""
+        return self.rollout is not None or self.current in self.held
+
+    @property
     def older(self) -> Kept | None:
         """The newest kept digest, other than what runs, that nobody refuses: where a rollback goes."""
         return next((kept for kept in self.kept if kept.digest not in (self.current, *self.held)), None)

@@ -38,12 +38,19 @@ class Board:
     def saw(self, name: str, latest: Pass) -> None:
         """Show a pass that came to a decision; what was wrong before is forgotten, unless the commit still is."""
         if latest.git.barred:
-            self._put(name, lambda view: replace(view, latest=latest))
+            self._put(name, lambda view: replace(view, latest=latest, looked=True))
             return
         self._put(
             name,
             lambda view: replace(
-                view, latest=latest, problems=(), problem_class="", problem_at=None, problem_count=0, retry_at=None
+                view,
+                latest=latest,
+                looked=True,
+                problems=(),
+                problem_class="",
+                problem_at=None,
+                problem_count=0,
+                retry_at=None,
             ),
         )
 
@@ -51,14 +58,15 @@ class Board:
         """Show what is remembered in the cluster, and nothing of what was seen while we led."""
         self._put(name, lambda view: EnvironmentView(environment=view.environment, record=record))
 
-    def failed(self, name: str, problems: tuple[Problem, ...], kind: str, at: datetime) -> int:
-        """Show a pass that could not know, and since when; return how often in a row."""
+    def failed(self, name: str, problems: tuple[Problem, ...], kind: str, at: datetime, *, looked: bool = False) -> int:
+        """Show a pass that could not know, or not of the newest commit, and since when; return how often in a row."""
         self._put(
             name,
             lambda view: replace(
                 view,
                 problems=problems,
                 problem_class=kind,
+                looked=looked,
                 problem_at=view.problem_at if _is_still(view.problems, problems) else at,
                 problem_count=view.problem_count + 1,
             ),

@@ -25,7 +25,7 @@ class LocalClaims:
             if environment.name not in self._said:
                 self._awaited[environment.name] = environment
 
-    def exchange(self, environment: Environment, refs: frozenset[ObjectRef], revision: str) -> Others:
+    def exchange(self, environment: Environment, refs: frozenset[ObjectRef], revision: str | None) -> Others:
         """Say what this environment wants; return what the others want."""
         with self._lock:
             claim = self._as_said(Claim(environment=environment, refs=refs, revision=revision))
@@ -70,5 +70,9 @@ class LocalClaims:
 
 
 def _is_old(said: Claim, now: Claim) -> bool:
-    """Whether it was said of another commit of the same repository: an object may have moved with one of the two."""
-    return said.environment.source == now.environment.source and said.revision != now.revision
+    """Whether it was said of another commit of the same repository: an object may have moved with one of the two.
+
+    Of a commit that cannot be looked at nobody knows whether it is the same.
+    """
+    is_other = said.revision is None or said.revision != now.revision
+    return is_other and said.environment.source == now.environment.source

@@ -136,6 +136,7 @@ class Daemon:
             view,
             problems=(trouble.problem,),
             problem_class=ClusterError.__name__,
+            looked=False,
             problem_at=trouble.since,
             problem_count=trouble.count,
         )

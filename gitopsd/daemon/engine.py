@@ -222,7 +222,7 @@ class Engine:
         before = self.board.environments[name]
         self.board.saw(name, latest)
         barred, unseen = latest.git.barred, latest.git.unseen
-        count = self._show(name, barred.problems, barred) if barred else 0
+        count = self._show(name, barred.problems, barred, looked=True) if barred else 0
         self.house.claims.settled(name, is_ready=isinstance(latest.decision, Rest) and _is_followed(latest))
         log_news(before, self.board.environments[name])
         if self.house.claims.take_news() or not isinstance(latest.decision, Rest | Held | Watch):
@@ -262,9 +262,9 @@ class Engine:
             return min(self.house.config.poll_s(self.environments[name].source), most_s)
         return float(min(RETRY_MAX_S, RETRY_MIN_S * 2 ** min(count - 1, 10)))
 
-    def _show(self, name: str, problems: tuple[Problem, ...], error: Exception) -> int:
+    def _show(self, name: str, problems: tuple[Problem, ...], error: Exception, *, looked: bool = False) -> int:
         """Put it on the board, and into the log when it is new; return how often in a row it came."""
-        count = self.board.failed(name, problems, _class_of(error), self.house.clock.now())
+        count = self.board.failed(name, problems, _class_of(error), self.house.clock.now(), looked=looked)
         if count == 1:
             logger.bind(environment=name, code=problems[0].code, where=problems[0].where).error(problems[0].message)
         return count

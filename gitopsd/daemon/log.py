@@ -34,11 +34,17 @@ class _FromLibraries(logging.Handler):
     """Makes an event of what a library says."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        said = logger.bind(library=record.name, said=record.getMessage()).opt(exception=record.exc_info)
-        said.log("ERROR" if record.levelno >= logging.ERROR else "WARNING", "a library says")
+        try:
+            said = record.getMessage()
+        except Exception:  # noqa: BLE001 — a slip in what a library says must not end what it does
+            said = str(record.msg)
+        level = "ERROR" if record.levelno >= logging.ERROR else "WARNING"
+        logger.bind(library=record.name, said=said).opt(exception=record.exc_info).log(level, "a library says")
 
 
 def _thread_ended(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_type is SystemExit:
+        return
     name = ended.thread.name if ended.thread else ""
     logger.bind(thread=name).opt(exception=ended.exc_value or True).error("a bug of ours ended a thread")
 

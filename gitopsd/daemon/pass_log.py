@@ -37,7 +37,11 @@ def _log_decision(name: str, latest: Pass) -> None:
         case Unstick(pods):
             bound.bind(pods=[pod.ref.name for pod in pods]).warning("deleting pods that hold up their own replacement")
         case Keep() | Rest():
-            bound.info("healthy: kept" if isinstance(decision, Keep) else "in sync")
+            bound.info("healthy: kept" if isinstance(decision, Keep) else _at_rest(latest))
+
+
+def _at_rest(latest: Pass) -> str:
+    return "what runs needs nothing" if latest.git.barred else "in sync"
 
 
 def _log_problems(before: EnvironmentView, after: EnvironmentView) -> None:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from rig.api import Api
 
 _APISERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
 
 
+class DeadGroup(NamedTuple):
+    """``version`` is that in which its kinds would be, ``group/version``; ``service`` what announces it."""
+
+    version: str
+    service: dict[str, Any]
+
+
 @contextmanager
-def dead_group(api: Api, namespace: str) -> Iterator[str]:
-    """Announce it, for as long as the block lasts; the version in which its kinds would be, ``group/version``."""
+def dead_group(api: Api, namespace: str) -> Iterator[DeadGroup]:
+    """Announce it, for as long as the block lasts."""
     group = f"{namespace}.example.com"
     service = {
         "apiVersion": "apiregistration.k8s.io/v1",
@@ -29,6 +37,6 @@ def dead_group(api: Api, namespace: str) -> Iterator[str]:
     }
     api.create(_APISERVICES, service)
     try:
-        yield f"{group}/v1"
+        yield DeadGroup(f"{group}/v1", service)
     finally:
         api.delete(f"{_APISERVICES}/v1.{group}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from gitopsd.adapters.cluster import KubernetesCluster, Limits, Transport, credentials
 from gitopsd.core.errors import ClusterError
-from gitopsd.core.model import Accepted
+from gitopsd.core.model import Accepted, Deferred, Item
 from gitopsd.ports import Call
 from rig.accounts import Account, account_kubeconfig, allow_everywhere, create_account
 from rig.faults import crashed, delayed, paused
@@ -145,10 +146,25 @@ def test_a_leftover_that_may_not_be_read_is_unsure(on_api, api_cluster, tmp_path
 
 
 def test_an_aggregated_group_that_is_down_makes_only_itself_unsure(on_api):
-    with dead_group(on_api.api, on_api.namespace) as version:
-        gadget = on_api.named(version, "Gadget", "one")
+    with dead_group(on_api.api, on_api.namespace) as dead:
+        gadget = on_api.named(dead.version, "Gadget", "one")
         wait_for("the group to be unsure", lambda: _is_unsure(on_api.restarted(), gadget))
         assert isinstance(on_api.sight(on_api.config_map()).preview, Accepted)
+
+
+def test_what_was_once_written_is_not_absent_because_the_group_that_its_set_brings_is_down(on_api):
+    with dead_group(on_api.api, on_api.namespace) as dead:
+        gadget = on_api.named(dead.version, "Gadget", "one")
+        wait_for("the group to be unsure", lambda: _is_unsure(on_api.restarted(), gadget))
+        on_api.cluster.stop()
+        world = on_api.restarted()
+        assert isinstance(world.sight(gadget, dead.service).preview, Deferred)
+        world.record = replace(world.record, inventory={manifest(gadget).ref: Item(uid="written")})
+        with pytest.raises(ClusterError) as silent:
+            world.sight(gadget, dead.service)
+        world.cluster.stop()
+
+    assert silent.value.problem.code == "DISCOVERY_INCOMPLETE"
 
 
 def _fails(world, body):

@@ -161,6 +161,13 @@ def test_after_a_failure_nothing_new_is_written():
     assert isinstance(ask(plan(changes=(change(Cause.COMMIT),)), FAILED, after_failure()), Held)
 
 
+def test_a_failed_revert_is_not_kept_while_somebody_else_has_an_object_of_it():
+    failed = after_failure(trigger=Trigger.REVERT)
+
+    assert ask(plan(), HEALTHY, failed, trigger=Trigger.REVERT) == Keep()
+    assert isinstance(ask(plan(conflicts=(REFUSAL,)), HEALTHY, failed, trigger=Trigger.REVERT), Held)
+
+
 def test_a_failed_revert_writes_what_was_barred_as_soon_as_it_may():
     back, broken = change(Cause.COMMIT), change(Cause.DRIFT, BROKEN)
     failed = after_failure(trigger=Trigger.REVERT)

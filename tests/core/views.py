@@ -119,6 +119,7 @@ def unseen(
         record=record,
         problems=problems,
         problem_class=kind,
+        looked=not problems,
         problem_at=at,
         problem_count=count if problem else 0,
     )
@@ -136,6 +137,7 @@ def failing(view: EnvironmentView, problem: Problem, kind: str, count: int = 1) 
         view,
         problems=(problem,),
         problem_class=kind,
+        looked=False,
         problem_at=LATER,
         problem_count=count,
         retry_at=LATER + timedelta(seconds=4),
@@ -145,13 +147,13 @@ def failing(view: EnvironmentView, problem: Problem, kind: str, count: int = 1) 
 def unread(view: EnvironmentView) -> EnvironmentView:
     """The same, but the pass found the newest commit to be one that nobody can read."""
     git = Git(wanted=Wanted(revision=UNREADABLE, tree="tree"), rejected=RenderError(TAB))
-    return failing(replace(view, latest=replace(view.latest, git=git)), TAB, "RenderError")
+    return replace(failing(replace(view, latest=replace(view.latest, git=git)), TAB, "RenderError"), looked=True)
 
 
 def unsure(view: EnvironmentView, count: int = 3) -> EnvironmentView:
     """The same, but the pass could not tell whether the newest commit can begin."""
     latest = replace(view.latest, git=Git(desired=NEWEST_SET, unseen=ClusterError(FORBIDDEN)))
-    return failing(replace(view, latest=latest), FORBIDDEN, "ClusterError", count)
+    return replace(failing(replace(view, latest=latest), FORBIDDEN, "ClusterError", count), looked=True)
 
 
 def whole(*environments: EnvironmentView, serial: int = 7, **more) -> View:
@@ -314,7 +316,7 @@ CASES = {
         seen(GOOD_SET, AT_GOOD, Rest(), ROLLING),
         "Ready", "Synced", "Progressing", "True", "ReconciliationSucceeded"),
     "what was kept was not ready, and nobody can be asked": (
-        seen(GOOD_SET, AT_GOOD, Rest(), ROLLING, problems=(API_DOWN,), problem_class="ClusterError"),
+        seen(GOOD_SET, AT_GOOD, Rest(), ROLLING, problems=(API_DOWN,), problem_class="ClusterError", looked=False),
         "Ready", "Unknown", "Unknown", "True", "ReconciliationSucceeded"),
     "what was kept fails its probe": (
         seen(PROBED_SET, AT_GOOD, Rest(), probed=(PROBE_FAILS,)),

@@ -68,6 +68,24 @@ def test_who_has_spoken_of_another_commit_of_the_same_repository_is_silent():
     assert others.may_be_wanted_by(WEB) == "a"
 
 
+def test_of_whom_it_cannot_be_said_what_it_wants_is_silent_and_gives_up_nothing():
+    claims = LocalClaims()
+    claims.exchange(environment("a"), frozenset(), None)
+
+    others = claims.exchange(environment("b"), frozenset(), None)
+
+    assert (others.silent, others.gave_up(WEB, "set-a")) == ((environment("a"),), False)
+
+
+def test_while_git_is_silent_for_all_what_runs_is_all_that_is_wanted():
+    claims = LocalClaims()
+    claims.exchange(environment("a"), frozenset(), "")
+
+    others = claims.exchange(environment("b"), frozenset(), "")
+
+    assert (others.silent, others.gave_up(WEB, "set-a")) == ((), True)
+
+
 def test_saying_the_same_again_is_no_news():
     claims = LocalClaims()
     news = []

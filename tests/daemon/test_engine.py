@@ -13,7 +13,7 @@ from gitopsd.core.status.view import SourceView
 from gitopsd.daemon.claims import LocalClaims
 from gitopsd.daemon.engine import RETRY_MAX_S, RETRY_MIN_S, Engine
 from gitopsd.daemon.meter import StageTimes
-from tests.core.views import READY, unsure
+from tests.core.views import FORBIDDEN, READY, unsure
 from tests.fakes.clock import FakeClock
 
 NO = Problem(code="NO", stage=Stage.APPLY, message="no")
@@ -120,3 +120,11 @@ def test_who_has_not_been_fetched_yet_is_expected_to_say_what_it_wants(engine):
     others = engine.house.claims.exchange(engine.environments["web"], frozenset(), "1")
 
     assert [one.name for one in others.silent] == ["shop"]
+
+
+def test_a_pass_that_fails_with_what_barred_the_one_before_it_shows_nothing_of_that_one_as_it_is_now(engine):
+    engine._did("web", unsure(READY).latest)
+    looked = engine.board.environments["web"].looked
+    engine._could_not("web", (FORBIDDEN,), ClusterError(FORBIDDEN))
+
+    assert (looked, engine.board.environments["web"].looked) == (True, False)

@@ -27,11 +27,15 @@ warnings.warn("old ways")
 thread = threading.Thread(target=stumble, name="pass-0")
 thread.start()
 thread.join()
+leaver = threading.Thread(target=sys.exit)
+leaver.start()
+leaver.join()
+logging.getLogger("sloppy").error("%d pods", "three")
 """
 
 
 def test_what_libraries_say_and_what_ends_a_thread_are_events():
-    job, gap, web, warned, ended = said()
+    job, gap, web, warned, ended, slip = said()
 
     assert [(one["level"], one["library"], one["said"]) for one in (job, gap, web)] == [
         ("WARNING", "apscheduler.scheduler", 'Execution of job "tick" skipped'),
@@ -42,10 +46,12 @@ def test_what_libraries_say_and_what_ends_a_thread_are_events():
     assert (warned["level"], warned["library"], "old ways" in warned["said"]) == ("WARNING", "py.warnings", True)
     assert (ended["level"], ended["message"], ended["thread"]) == ("ERROR", "a bug of ours ended a thread", "pass-0")
     assert "in stumble" in ended["traceback"]
+    assert (slip["level"], slip["said"]) == ("ERROR", "%d pods")
 
 
 def test_where_only_errors_are_asked_for_no_less_is_said():
-    assert [one["message"] for one in said("errors")] == ["a library says", "a bug of ours ended a thread"]
+    ended = "a bug of ours ended a thread"
+    assert [one["message"] for one in said("errors")] == ["a library says", ended, "a library says"]
 
 
 def said(*argv: str):

@@ -66,7 +66,8 @@ class FakeCluster:
     """See the module.
 
     ``refuse`` scripts a permanent refusal by object name; ``down`` makes every call fail; ``ill`` and ``cured`` are
-    images that fail, or do not, whatever they are called; ``unsure`` are objects of which nothing can be known,
+    images that fail, or do not, whatever they are called; ``unsure`` are objects of which nothing can be known, and
+    ``mute`` is an API group that does not answer, so that nobody knows what is served;
     ``ready`` slow images that have come up; ``slow`` makes all of them slow; ``held_up_by`` names the pod
     that keeps an object from coming up for as long as it is there.
     """
@@ -78,6 +79,7 @@ class FakeCluster:
     ill: set[str] = field(default_factory=set)
     cured: set[str] = field(default_factory=set)
     unsure: set[str] = field(default_factory=set)
+    mute: bool = False
     ready: set[str] = field(default_factory=set)
     slow: bool = False
     blind_s: float = 0.0
@@ -86,6 +88,9 @@ class FakeCluster:
 
     def scopes(self, kinds: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], bool]:
         self._must_be_up()
+        if self.mute:
+            problem = Problem(code="DISCOVERY_INCOMPLETE", stage=Stage.PLAN, message="an API group does not answer")
+            raise ClusterError(problem)
         served = BUILT_IN | self._custom_kinds()
         return {kind: served[kind] for kind in kinds if kind in served}
 

@@ -57,7 +57,7 @@ def shown(world: World) -> EnvironmentView:
     board.saw(ENVIRONMENT.name, world.latest)
     rejected = world.latest.git.rejected
     if rejected:
-        board.failed(ENVIRONMENT.name, rejected.problems, "RenderError", world.clock.now())
+        board.failed(ENVIRONMENT.name, rejected.problems, "RenderError", world.clock.now(), looked=True)
     return board.environments[ENVIRONMENT.name]
 
 

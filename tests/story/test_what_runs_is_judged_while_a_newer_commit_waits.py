@@ -142,6 +142,30 @@ def test_it_is_put_back_even_while_nobody_can_say_whether_the_newer_one_could_be
     assert view.known.held
 
 
+def test_a_bad_commit_is_put_back_even_while_nobody_can_say_which_kinds_are_served():
+    world = rolling_out(web="bad-1")
+    world.cluster.mute = True
+    for _ in range(20):
+        world.pass_once()
+        world.clock.advance(seconds=5)
+
+    assert world.images() == {"web": "good-0"}
+    assert reverts(world) == 1
+
+
+def test_at_rest_nothing_is_told_or_done_anew_while_nobody_can_say_which_kinds_are_served():
+    world = rolling_out(web="bad-1")
+    world.rest()
+    world.commit(web="good-0")
+    world.rest()
+    before = world.latest
+    world.cluster.mute = True
+
+    assert world.pass_once() is None
+    assert world.latest is before
+    assert phase(seen(world)) is Phase.READY
+
+
 def test_people_see_what_happens_and_what_the_newer_commit_waits_for():
     world = rolling_out(web="bad-1")
     refused(world)

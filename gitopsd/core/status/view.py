@@ -32,8 +32,10 @@ class SourceView:
 class EnvironmentView:
     """One environment.
 
-    ``latest`` is the last pass that ended without an exception; ``problems`` those of the last pass, when it raised,
-    the one to show first. ``record`` is what the store has, for when there was no pass to read it from.
+    ``latest`` is the last pass that ended without an exception; ``problems`` those of the last pass, when it raised or
+    could say nothing of the newest commit, the one to show first. ``looked`` tells whether the last pass came to an
+    end, so that what it saw is how things are.
+    ``record`` is what the store has, for when there was no pass to read it from.
     ``head`` is the newest revision of its source; a commit that cannot be rendered is known by nothing else.
     ``followed`` is that source.
     ``stages`` are seconds per stage of the current rollout; ``writes`` count create, patch and delete since start.
@@ -47,6 +49,7 @@ class EnvironmentView:
     followed: SourceView | None = None
     problems: tuple[Problem, ...] = ()
     problem_class: str = ""
+    looked: bool = True
     problem_at: datetime | None = None
     problem_count: int = 0
     retry_at: datetime | None = None
@@ -60,12 +63,6 @@ class EnvironmentView:
     def known(self) -> Record | None:
         """The newest record there is."""
         return self.latest.record if self.latest else self.record
-
-    @property
-    def looked(self) -> bool:
-        """Whether the last pass came to an end, so that what it saw is how things are. A bad commit stops none."""
-        barred = self.latest.git.barred if self.latest else None
-        return not self.problems or (barred is not None and barred.problems == self.problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
