@@ -42,8 +42,13 @@ class LocalClaims:
             )
 
     def _as_said(self, claim: Claim) -> Claim:
-        """Keep it, with its turn; the same again has the turn that it had."""
+        """Keep it, with its turn; the same again has the turn that it had.
+
+        What was wanted may still be, for as long as nobody can say what the newest commit wants.
+        """
         before = self._said.get(claim.environment.name)
+        if before and claim.revision is None:
+            claim = replace(claim, refs=claim.refs | before.refs)
         if before is None or replace(before, turn=0) != claim:
             self._turn += 1
             self._has_news = True

@@ -152,19 +152,19 @@ def test_an_aggregated_group_that_is_down_makes_only_itself_unsure(on_api):
         assert isinstance(on_api.sight(on_api.config_map()).preview, Accepted)
 
 
-def test_what_was_once_written_is_not_absent_because_the_group_that_its_set_brings_is_down(on_api):
+def test_what_waits_for_a_group_that_its_set_brings_and_that_is_down_keeps_nothing_else_from_being_looked_at(on_api):
     with dead_group(on_api.api, on_api.namespace) as dead:
         gadget = on_api.named(dead.version, "Gadget", "one")
         wait_for("the group to be unsure", lambda: _is_unsure(on_api.restarted(), gadget))
         on_api.cluster.stop()
         world = on_api.restarted()
-        assert isinstance(world.sight(gadget, dead.service).preview, Deferred)
         world.record = replace(world.record, inventory={manifest(gadget).ref: Item(uid="written")})
-        with pytest.raises(ClusterError) as silent:
-            world.sight(gadget, dead.service)
+        wanted = desired(gadget, dead.service, on_api.config_map())
+        sights = [sight.preview for sight in world.observe(wanted).sights.values()]
         world.cluster.stop()
 
-    assert silent.value.problem.code == "DISCOVERY_INCOMPLETE"
+    assert sights[0] == Deferred("its API group does not answer")
+    assert isinstance(sights[2], Accepted)
 
 
 def _fails(world, body):

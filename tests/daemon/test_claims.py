@@ -77,6 +77,17 @@ def test_of_whom_it_cannot_be_said_what_it_wants_is_silent_and_gives_up_nothing(
     assert (others.silent, others.gave_up(WEB, "set-a")) == ((environment("a"),), False)
 
 
+def test_what_was_wanted_may_be_wanted_still_until_somebody_can_say():
+    claims = LocalClaims()
+    elsewhere = Environment(name="b", source="another", path="b")
+    said = []
+    for refs, revision in ((frozenset({WEB}), "1"), (frozenset(), None), (frozenset(), "2")):
+        claims.exchange(environment("a"), refs, revision)
+        said.append(claims.exchange(elsewhere, frozenset(), "7").heir_of(WEB))
+
+    assert said == ["a", "a", ""]
+
+
 def test_while_git_is_silent_for_all_what_runs_is_all_that_is_wanted():
     claims = LocalClaims()
     claims.exchange(environment("a"), frozenset(), "")

@@ -23,6 +23,7 @@ AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryLi
 MISS_S = 10.0
 AGE_S_MAX = 600.0
 NEVER = float("-inf")
+GROUP_SILENT = "DISCOVERY_INCOMPLETE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +213,7 @@ def _body(answer: Answer) -> Body:
 def _unsure(group: str, kind: str) -> ClusterError:
     return ClusterError(
         Problem(
-            code="DISCOVERY_INCOMPLETE",
+            code=GROUP_SILENT,
             stage=Stage.PLAN,
             message=f"whether {kind} is served is unknown: its API group {group} does not answer",
             hint="look at the APIService of that group and the pods behind it",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gitopsd.adapters.cluster.batches import read_many
 from gitopsd.adapters.cluster.below import read_below
-from gitopsd.adapters.cluster.discovery import Resource
+from gitopsd.adapters.cluster.discovery import GROUP_SILENT, Resource
 from gitopsd.adapters.cluster.examination import Examiner, Look
 from gitopsd.adapters.cluster.lanes import Lanes
 from gitopsd.adapters.cluster.memory import Freshness, Memory
@@ -36,6 +36,7 @@ from gitopsd.core.model import (
 )
 
 _NO_KIND = Deferred("its kind is not served yet")
+_SILENT = Deferred("its API group does not answer")
 _NO_NAMESPACE = Deferred("its namespace is not there yet")
 
 
@@ -80,11 +81,11 @@ class Observation:
         comes_with_the_set = self.previewer.bringers.bring(manifest.ref)
         try:
             found = self.reader.discovery.find(manifest.api_version, manifest.ref.kind, expected=comes_with_the_set)
-        except ClusterError:
-            if not comes_with_the_set or self.inventory.get(manifest.ref, Item()).uid:
-                # What was once written is not absent because nobody answers for its group.
+        except ClusterError as unknown:
+            if not comes_with_the_set or unknown.problem.code != GROUP_SILENT:
                 raise
-            return _NO_KIND
+            # Whoever is to answer for the group comes with the set, too: all else of it is written and judged.
+            return _SILENT
         if found:
             return found
         return _NO_KIND if comes_with_the_set else self._not_served(manifest)
