@@ -17,7 +17,7 @@ from gitopsd.adapters.probes import objects
 from gitopsd.adapters.probes.evidence import log_tail, masked
 from gitopsd.adapters.probes.finding import Finding, failed, final, passed, pending, unknown
 from gitopsd.core.applyset import slug
-from gitopsd.core.fields import annotation, label, part, parts, read, text, text_of, whole, whole_or_none
+from gitopsd.core.fields import annotation, label, part, parts, text, text_of, whole, whole_or_none
 from gitopsd.core.manifests.probe_jobs import job_of
 from gitopsd.core.model import Body, Desired, Environment
 from gitopsd.core.probes import JobProbe, question_of
@@ -188,6 +188,10 @@ def _stuck(pod: Body) -> str:
 
 
 def _has_run(pod: Body) -> bool:
+    """Whether a container of it was ever started.
+
+    What a kubelet gave up before it was started, because the pod's time was over, is said to be terminated as well.
+    """
     statuses = (*parts(pod, "status.initContainerStatuses"), *parts(pod, "status.containerStatuses"))
-    states = ("state.running", "state.terminated", "lastState.terminated")
-    return any(read(status, state) is not None for status in statuses for state in states)
+    starts = ("state.running.startedAt", "state.terminated.startedAt", "lastState.terminated.startedAt")
+    return any(text(status, start) for status in statuses for start in starts)

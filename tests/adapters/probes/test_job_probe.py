@@ -236,3 +236,28 @@ def test_h10_time_over_for_a_job_that_never_ran_is_no_failure(at_shop: Shop):
 
     assert (found.state, found.failed) == (UNKNOWN, False)
     assert "nobody saw it run" in found.message
+
+
+LOST = {"exitCode": 137, "reason": "ContainerStatusUnknown", "message": "The container could not be located"}
+
+
+@pytest.mark.parametrize(
+    ("terminated", "state"),
+    [
+        pytest.param(LOST, UNKNOWN, id="the kubelet gave up a container that it had never started"),
+        pytest.param({**LOST, "startedAt": "2026-01-01T12:00:00Z"}, FAIL, id="it ran"),
+    ],
+)
+def test_h10_only_a_container_that_was_started_has_run(at_shop: Shop, terminated, state):
+    probe, rollout = smoke(), at_shop.rollout()
+    at_shop.find(probe, rollout)
+    name = at_shop.job_name()
+    metadata = {"name": "killed", "labels": {"job-name": name}}
+    at_shop.api.create(f"/api/v1/namespaces/{at_shop.namespace}/pods", {"metadata": metadata, "spec": SPEC})
+    container = {"name": "smoke", "image": "", "imageID": "", "ready": False, "restartCount": 0}
+    status = {"phase": "Failed", "containerStatuses": [{**container, "state": {"terminated": terminated}}]}
+    at_shop.set_status("/api/v1", "pods", "killed", status)
+    at_shop.set_status(BATCH, "jobs", name, condition("Failed", "DeadlineExceeded", "Job was active too long"))
+    found = at_shop.await_state(probe, rollout, UNKNOWN, FAIL)
+
+    assert found.state is state
